@@ -1,0 +1,96 @@
+"""Whole numbers that tape rows, orders and kernels share. Plain constants: each kernel declares its own copy in C."""
+
+from typing import Final
+
+# Sides: of a book level (bid, offer), of an order (buy, sell), of a trade (the taker's).
+NO_SIDE: Final = 0
+BID: Final = 1
+OFFER: Final = 2
+BUY: Final = 1
+SELL: Final = 2
+
+# Kinds of tape rows.
+LEVEL_SET: Final = 1
+LEVEL_DELETE: Final = 2
+SNAPSHOT_BEGIN: Final = 3
+ORDER_ADD: Final = 4
+ORDER_REDUCE: Final = 5
+ORDER_EXECUTE: Final = 6
+ORDER_DELETE: Final = 7
+TRADE: Final = 8
+BEST_QUOTE: Final = 9  # one row for the bid and one for the offer, in one message
+MARK: Final = 10  # price in 10^-9 of quote currency
+INDEX: Final = 11  # price in 10^-9 of quote currency
+FUNDING: Final = 12  # price holds the rate in 10^-15, size the next funding time in ns
+LIQUIDATION: Final = 13  # side buy: a short was liquidated
+OPEN_INTEREST: Final = 14
+GAP: Final = 15  # the book is stale from here; size holds the number of updates known to be missing, 0 unknown
+RESYNC: Final = 16  # the snapshot that follows makes the book good again
+CONNECTION: Final = 17  # size 1 up, 0 down
+INSTRUMENT_CHANGE: Final = 18  # price and size hold the new tick and lot in steps
+
+KIND_NAMES: Final = (
+    "none",
+    "level_set",
+    "level_delete",
+    "snapshot_begin",
+    "order_add",
+    "order_reduce",
+    "order_execute",
+    "order_delete",
+    "trade",
+    "best_quote",
+    "mark",
+    "index",
+    "funding",
+    "liquidation",
+    "open_interest",
+    "gap",
+    "resync",
+    "connection",
+    "instrument_change",
+)
+
+# Flags of a row.
+LAST: Final = 1  # last row of its message: a message applies whole or not at all
+IN_SNAPSHOT: Final = 2
+EVENT_ESTIMATED: Final = 4  # the venue gave no event time; it was estimated
+AGGREGATED: Final = 8  # several fills of one taker at one price in one row
+NO_MARKET: Final = 16  # a trade outside the book (insurance fund, auto-deleveraging)
+RELEASED: Final = 32  # waited in a buffer; receive_ns is the time of release
+
+# The word of a row: kind in bits 0-7, side in 8-15, flags in 16-31, instrument in 32-62.
+SIDE_SHIFT: Final = 8
+FLAG_SHIFT: Final = 16
+INSTRUMENT_SHIFT: Final = 32
+LAST_BIT: Final = 1 << 16
+ROW_WORDS: Final = 6
+MAX_INSTRUMENTS: Final = 1 << 20
+
+# Offsets of the six words of a row.
+EVENT: Final = 0
+RECEIVE: Final = 1
+PRICE: Final = 2
+SIZE: Final = 3
+ID: Final = 4
+WORD: Final = 5
+
+NEVER: Final = 0x7FFF_FFFF_FFFF_FFFF
+"""A time that does not come: the largest int64."""
+
+# Status of a book.
+BOOK_EMPTY: Final = 0  # no snapshot yet
+BOOK_GOOD: Final = 1
+BOOK_SUSPECT: Final = 2  # crossed after a message: quotes are withheld; stale if the next message leaves it crossed
+BOOK_STALE: Final = 3  # a gap, a failed check, silence, or still crossed: until the next snapshot
+
+BOOK_STATUS_NAMES: Final = ("empty", "good", "suspect", "stale")
+
+REFERENCE_SCALE: Final = 9  # decimals of mark and index prices
+RATE_SCALE: Final = 15  # decimals of funding rates
+MONEY_SCALE: Final = 18  # money is a whole number of 10^-18 of its currency
+
+
+def pack(kind: int, side: int, flags: int, instrument: int) -> int:
+    """Return the word of a row."""
+    return kind | side << SIDE_SHIFT | flags << FLAG_SHIFT | instrument << INSTRUMENT_SHIFT

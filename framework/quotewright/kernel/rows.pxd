@@ -1,0 +1,12 @@
+cdef long long ROW_WORDS
+
+cdef class Rows:
+    cdef readonly const long long[::1] words
+    cdef readonly long long count
+
+cdef class TapeBuffer(Rows):
+    cdef long long[::1] store
+    @cython.locals(at=cython.longlong)
+    cpdef bint append(self, long long event_ns, long long receive_ns, long long price, long long size, long long id, long long word) except -1
+    cpdef bint grow(self) except -1
+    cpdef bint truncate(self, long long count) except -1

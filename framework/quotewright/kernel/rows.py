@@ -1,0 +1,58 @@
+"""Tape rows in memory: a flat run of int64, six to a row, and a buffer of them that grows."""
+
+from __future__ import annotations
+
+from array import array
+
+from quotewright.kernel.codes import ROW_WORDS
+
+
+class Rows:
+    """Rows ``0 .. count-1`` as ``words``, six int64 each, in the order of :mod:`quotewright.kernel.codes`.
+
+    *words* is any buffer of native int64 (``array("q")``, a memoryview of a file). It is only read.
+    """
+
+    def __init__(self, words: memoryview[int], count: int = -1) -> None:
+        self.words = words
+        self.count = len(words) // ROW_WORDS if count < 0 else count
+        if self.count * ROW_WORDS > len(words):
+            raise ValueError(f"{self.count} rows need {self.count * ROW_WORDS} words, the buffer holds {len(words)}")
+
+
+class TapeBuffer(Rows):
+    """Rows that are being written. Growing replaces ``words``: read it anew after each append."""
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.store = array("q", bytes(8 * ROW_WORDS * capacity))
+        super().__init__(self.store, 0)
+
+    def append(self, event_ns: int, receive_ns: int, price: int, size: int, id: int, word: int) -> bool:
+        """Add one row at the end."""
+        at = self.count * ROW_WORDS
+        if at >= len(self.store):
+            self.grow()
+        store = self.store
+        store[at] = event_ns
+        store[at + 1] = receive_ns
+        store[at + 2] = price
+        store[at + 3] = size
+        store[at + 4] = id
+        store[at + 5] = word
+        self.count += 1
+        return True
+
+    def grow(self) -> bool:
+        """Make room for twice as many rows."""
+        larger = array("q", self.store)
+        larger.extend(array("q", bytes(8 * len(self.store))))
+        self.store = larger
+        self.words = larger
+        return True
+
+    def truncate(self, count: int) -> bool:
+        """Forget every row from *count* on."""
+        if not 0 <= count <= self.count:
+            raise ValueError(f"cannot truncate {self.count} rows to {count}")
+        self.count = count
+        return True

@@ -1,0 +1,91 @@
+"""The role of a risk rule, and what it answers with. Interface version 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.model.orders import AmendOrder, NewOrder, RiskState
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.model.orders import Command, Report
+    from quotewright.wiring import BindContext
+
+RISK_INTERFACE_VERSION = 1
+
+
+class Refusal:
+    """Why the gate holds an order back: the rule's table name, a reason code, and a sentence with the numbers."""
+
+    def __init__(self, rule: str, reason: str, text: str = "") -> None:
+        self.rule = rule
+        self.reason = reason
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Refusal({self.rule!r}, {self.reason!r}, {self.text!r})"
+
+
+class RiskRule:
+    """Base class of all risk rules: stateful, asked about every order, never about a cancel.
+
+    Class attributes:
+        exempts_reducing: True for position, loss and drawdown rules: the gate does not ask them about an order that
+            only reduces the position. False for price, size and reference rules, which hold for every order.
+        wake_every_ns: how often :meth:`on_wake` is called in pipeline time; 0 never.
+
+    ``state`` is the rule's own state; the system's is the most severe of all. Only this rule changes it.
+    """
+
+    exempts_reducing = True
+    wake_every_ns = 0
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.state: int = RiskState.NORMAL
+        self.why = ""
+        self.mode = "enforce"
+
+    def bind(self, context: BindContext) -> None:
+        """Turn settings with units into ticks, lots and money; called once, before the first event."""
+
+    def on_wake(self, view: View) -> None:
+        """Look at the market and the account: every ``wake_every_ns`` and whenever a book turns good or bad."""
+
+    def on_report(self, report: Report, view: View) -> None:
+        """Take note of a venue's report, after the order manager and the portfolio have booked it."""
+
+    def on_command(self, command: Command, view: View) -> None:
+        """Take note of a command that has passed every rule and leaves for the venue."""
+
+    def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
+        """Return why *command* must not leave, or None. Called for orders and amends; cancels always pass."""
+        return None
+
+    def release(self, now_ns: int) -> bool:
+        """Release a latched state because the operator says so; return whether there was one."""
+        latched = self.state > RiskState.WARNING
+        self.state = RiskState.NORMAL
+        self.why = ""
+        return latched
+
+    def set_state(self, state: int, why: str) -> None:
+        """Change the rule's own state and say why (numbers included)."""
+        self.state = state
+        self.why = why
+
+    def refuse(self, reason: str, text: str) -> Refusal:
+        """Return a refusal in this rule's name."""
+        return Refusal(self.name, reason, text)
+
+
+class CheckRule(RiskRule):
+    """A rule without a state of its own: one method that looks at one order."""
+
+    def check(self, order: NewOrder | AmendOrder, view: View) -> str:
+        """Return a sentence with the numbers if *order* must not leave, an empty text if it may."""
+        raise NotImplementedError(f"{type(self).__name__} lacks check()")
+
+    def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
+        why = self.check(command, view)
+        return self.refuse("limit", why) if why else None

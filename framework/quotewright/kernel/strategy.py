@@ -1,0 +1,83 @@
+"""The role of a strategy: woken as it declared, it states the quotes it wants."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+from quotewright.errors import InputError
+from quotewright.kernel.codes import BUY, SELL
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.wiring import BindContext
+
+
+class Quotes:
+    """The quotes a strategy wants on one instrument, stated anew at each wake-up.
+
+    Nothing stated means no quotes: what is working is cancelled. :meth:`keep` leaves everything as it is.
+    """
+
+    def __init__(self) -> None:
+        self.bids: list[tuple[int, int]] = []
+        self.offers: list[tuple[int, int]] = []
+        self.takes: list[tuple[int, int, int]] = []
+        self.is_kept = False
+
+    def bid(self, price_ticks: int, quantity_lots: int) -> None:
+        """Want a post-only bid; whole ticks and lots, both positive."""
+        self.bids.append((_positive("bid price_ticks", price_ticks), _positive("bid quantity_lots", quantity_lots)))
+
+    def offer(self, price_ticks: int, quantity_lots: int) -> None:
+        """Want a post-only offer; whole ticks and lots, both positive."""
+        self.offers.append((_positive("offer price_ticks", price_ticks), _positive("offer quantity_lots", quantity_lots)))
+
+    def take(self, side: int, quantity_lots: int, limit_ticks: int) -> None:
+        """Want an immediate-or-cancel order, once: buy at most or sell at least at *limit_ticks*."""
+        if side not in (BUY, SELL):
+            raise InputError(f"take side should be {BUY} (buy) or {SELL} (sell), was {side!r}")
+        self.takes.append((side, _positive("take quantity_lots", quantity_lots), _positive("take limit_ticks", limit_ticks)))
+
+    def keep(self) -> None:
+        """Leave the working quotes as they are."""
+        self.is_kept = True
+
+    def clear(self) -> None:
+        """Forget everything stated (the pipeline does so before each wake-up)."""
+        self.bids.clear()
+        self.offers.clear()
+        self.takes.clear()
+        self.is_kept = False
+
+
+def _positive(what: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{what} should be a whole number, was {value!r}") from None
+    if number <= 0:
+        raise InputError(f"{what} should be positive, was {number}")
+    if number > 1 << 62:
+        raise InputError(f"{what} should fit into 62 bits, was {number}")
+    return number
+
+
+class Strategy:
+    """Base class of all strategies: one instance quotes one instrument on one venue.
+
+    ``wake_every_ns`` (0: never), ``wake_on_best`` (the best quotes moved), ``wake_on_trade`` and ``wake_on_fill`` say
+    when :meth:`on_wake` is called. A subclass is usually an attrs class whose fields are its config keys.
+    """
+
+    wake_every_ns = 0
+    wake_on_best = False
+    wake_on_trade = False
+    wake_on_fill = True
+
+    def bind(self, context: BindContext) -> None:
+        """Turn settings with units into ticks and lots, and ask for signals; called once, before the first wake-up."""
+
+    def on_wake(self, view: View, quotes: Quotes) -> None:
+        """State the wanted quotes for the market in *view*."""
+        raise NotImplementedError(f"{type(self).__name__} lacks on_wake()")

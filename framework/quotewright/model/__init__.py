@@ -1,0 +1,1 @@
+"""What every part of the house speaks of: instruments, orders, reports, states."""

@@ -1,0 +1,1 @@
+"""Hook specs, discovery and the registry of plugins."""

@@ -1,0 +1,1 @@
+"""Drivers: what feeds the pipeline and carries its commands away."""

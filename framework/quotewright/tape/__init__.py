@@ -1,0 +1,1 @@
+"""The tape: one representation of the market, in memory and in files. See ``docs/tape.md``."""

@@ -1,0 +1,1 @@
+"""Conformance checks and fixtures for plugin authors."""

@@ -1,0 +1,1 @@
+"""What the box offers, hook by hook. Factories are imported when they are asked for."""

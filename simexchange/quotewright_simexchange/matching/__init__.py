@@ -1,0 +1,1 @@
+"""The matching core, the engine around it, and the venue that replays tapes."""
