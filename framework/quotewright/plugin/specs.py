@@ -1,7 +1,8 @@
 """Hook specs: what a plugin may offer. Each returns names and factories and does nothing else.
 
 A factory is an attrs class whose fields are the config keys of its table, or any callable with an attribute
-``config_model`` (an attrs class) that is called with the structured config. Hooks are listed in life-cycle order.
+``config_model`` (an attrs class) that is called with the structured config; ``quotewright.plugin.lazy`` wraps
+one that takes long to import. Hooks are listed in life-cycle order.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def feed_adapters() -> Mapping[str, Factory]:
 
 @hookspec
 def book_models() -> Mapping[str, Factory]:
-    """Offer book models under the names used as ``book`` in ``[feeds.X]``; a factory takes no arguments but config keys."""
+    """Offer book models under the names used as ``book`` in ``[feeds.X]``."""
     return {}
 
 
