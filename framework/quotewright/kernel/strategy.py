@@ -27,17 +27,23 @@ class Quotes:
 
     def bid(self, price_ticks: int, quantity_lots: int) -> None:
         """Want a post-only bid; whole ticks and lots, both positive."""
-        self.bids.append((_positive("bid price_ticks", price_ticks), _positive("bid quantity_lots", quantity_lots)))
+        self.bids.append(
+            (_positive("bid price_ticks", price_ticks), _positive("bid quantity_lots", quantity_lots))
+        )
 
     def offer(self, price_ticks: int, quantity_lots: int) -> None:
         """Want a post-only offer; whole ticks and lots, both positive."""
-        self.offers.append((_positive("offer price_ticks", price_ticks), _positive("offer quantity_lots", quantity_lots)))
+        self.offers.append(
+            (_positive("offer price_ticks", price_ticks), _positive("offer quantity_lots", quantity_lots))
+        )
 
     def take(self, side: int, quantity_lots: int, limit_ticks: int) -> None:
         """Want an immediate-or-cancel order, once: buy at most or sell at least at *limit_ticks*."""
         if side not in (BUY, SELL):
             raise InputError(f"take side should be {BUY} (buy) or {SELL} (sell), was {side!r}")
-        self.takes.append((side, _positive("take quantity_lots", quantity_lots), _positive("take limit_ticks", limit_ticks)))
+        self.takes.append(
+            (side, _positive("take quantity_lots", quantity_lots), _positive("take limit_ticks", limit_ticks))
+        )
 
     def keep(self) -> None:
         """Leave the working quotes as they are."""

@@ -29,7 +29,7 @@ class Venue:
         return NEVER
 
     def submit(self, command: Command, now_ns: int) -> bool:
-        """Hand *command* over at *now_ns*; its outcome arrives as reports. Raises nothing for a bad order: it is rejected."""
+        """Hand *command* over at *now_ns*; its outcome arrives as reports. A bad order is rejected, never raised on."""
         raise NotImplementedError(f"{type(self).__name__} lacks submit()")
 
     def take_reports(self, now_ns: int) -> list[Report]:

@@ -1,0 +1,79 @@
+cimport cython
+from quotewright.kernel.orders cimport Order, OrderManager
+from quotewright.kernel.quoting cimport QuoteManager
+from quotewright.kernel.risk cimport RiskGate
+from quotewright.kernel.rows cimport Rows
+from quotewright.kernel.rules cimport Refusal, RiskRule
+from quotewright.kernel.source cimport RowSource
+from quotewright.kernel.strategy cimport Quotes, Strategy
+from quotewright.kernel.venue cimport Venue
+from quotewright.kernel.view cimport View
+
+cdef long long NEVER, LAST_BIT
+cdef int BUY, SELL, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT
+cdef int RULE, SAMPLE, STRATEGY
+cdef long long FLATTEN_COLLAR_PPM
+
+cdef class Timer:
+    cdef readonly int kind
+    cdef readonly long long index
+    cdef readonly long long period_ns
+    cdef public long long next_ns
+
+cdef class Desk:
+    cdef readonly str name
+    cdef readonly object strategy
+    cdef readonly View view
+    cdef readonly QuoteManager manager
+    cdef readonly Venue venue
+    cdef readonly Quotes quotes
+    cdef public bint is_stopped
+    cdef public long long wakes
+    cdef readonly bint on_best
+    cdef readonly bint on_trade
+    cdef readonly bint on_fill
+
+cdef class Pipeline:
+    cdef readonly RowSource source
+    cdef readonly list views
+    cdef readonly list desks
+    cdef readonly RiskGate gate
+    cdef readonly list venues
+    cdef readonly object recorder
+    cdef readonly OrderManager manager
+    cdef readonly long long now_ns
+    cdef readonly long long rows_consumed
+    cdef readonly long long messages
+    cdef readonly long long unwatched
+    cdef public bint is_stopping
+    cdef list desk_of
+    cdef readonly list timers
+    cdef readonly long long next_timer_ns
+    @cython.locals(soonest=cython.longlong, timer=Timer)
+    cpdef bint lay_timers(self) except -1
+    @cython.locals(source=RowSource, taken=cython.longlong, limit=cython.longlong, receive=cython.longlong, horizon=cython.longlong, due=cython.longlong, venue=Venue, known=cython.longlong)
+    cpdef long long advance(self, long long until_ns, long long most_messages) except -1
+    @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong, view=View, desk=Desk)
+    cpdef bint take_message(self, RowSource source, long long receive_ns) except -1
+    cpdef bint goodness(self, View view) except -1
+    @cython.locals(view=View, filled=list, venue=Venue, report=object, order=Order, desk=Desk)
+    cpdef bint take_reports(self, long long now_ns) except -1
+    @cython.locals(mid2=cython.longlong)
+    cpdef bint book_fill(self, object report, Order order, View view) except -1
+    @cython.locals(view=View, position=cython.longlong, timer=Timer, rule=RiskRule)
+    cpdef bint take_timers(self, long long now_ns) except -1
+    @cython.locals(view=View, quotes=Quotes, command=object, level=cython.longlong)
+    cpdef bint wake(self, Desk desk) except -1
+    cpdef bint stop_desk(self, Desk desk, object error) except -1
+    @cython.locals(refusal=Refusal)
+    cpdef bint send(self, object command, View view, Venue venue, long long level) except -1
+    @cython.locals(order=Order)
+    cpdef bint dispatch(self, object command, View view, Venue venue, long long level) except -1
+    @cython.locals(order=Order)
+    cpdef bint cancel_view(self, View view) except -1
+    @cython.locals(desk=Desk)
+    cpdef bint cancel(self, Order order) except -1
+    @cython.locals(view=View)
+    cpdef bint enforce(self) except -1
+    @cython.locals(order=Order)
+    cpdef bint must_cancel(self, View view) except -1

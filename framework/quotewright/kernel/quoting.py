@@ -1,0 +1,132 @@
+"""From the quotes a strategy wants to the fewest commands that bring them about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.kernel.codes import BUY, IOC, OPEN, PENDING_CANCEL, SELL, UNKNOWN
+from quotewright.kernel.orders import Order, OrderManager, amend_of, cancel_of
+from quotewright.model.orders import NewOrder
+
+if TYPE_CHECKING:
+    from quotewright.kernel.strategy import Quotes
+    from quotewright.kernel.view import View
+    from quotewright.model.orders import Command
+
+
+class QuoteManager:
+    """Keeps the working orders of one strategy at the quotes it wants, level by level.
+
+    The wanted quote of level *i* belongs to the order of level *i* on its side. That order stays while its price is
+    within the threshold of the wanted one (``requote_ticks``, or that fraction of the wanted spread if it is larger)
+    and its open quantity is not above the wanted one and at least half of it. An order in flight is left alone.
+    Lowering the quantity at one price is an amend where the venue keeps the place for it; anything else is a cancel
+    and a new order. Surplus orders are cancelled. A quote that would meet one of our own resting orders is held back.
+    """
+
+    def __init__(self, requote_ticks: int, requote_fraction_ppm: int, amends: bool) -> None:
+        self.requote_ticks = requote_ticks
+        self.requote_fraction_ppm = requote_fraction_ppm
+        self.amends = amends
+        self.held_back = 0
+
+    def reconcile(
+        self, view: View, quotes: Quotes, manager: OrderManager, strategy: str
+    ) -> list[tuple[Command, int]]:
+        """Return the commands, cancels first, each with the level its order belongs to."""
+        threshold = self.requote_ticks
+        if self.requote_fraction_ppm > 0 and quotes.bids and quotes.offers:
+            spread = quotes.offers[0][0] - quotes.bids[0][0]
+            threshold = max(threshold, spread * self.requote_fraction_ppm // 1_000_000)
+        cancels: list[tuple[Command, int]] = []
+        orders: list[tuple[Command, int]] = []
+        self.side(view, BUY, quotes.bids, threshold, strategy, cancels, orders)
+        self.side(view, SELL, quotes.offers, threshold, strategy, cancels, orders)
+        for side, quantity_lots, limit_ticks in quotes.takes:
+            orders.append((new_order(view, side, limit_ticks, quantity_lots, strategy, IOC, False), -1))
+        if not orders:
+            return cancels
+        cancels.extend(orders)
+        return cancels
+
+    def side(
+        self,
+        view: View,
+        side: int,
+        wanted: list[tuple[int, int]],
+        threshold: int,
+        strategy: str,
+        cancels: list[tuple[Command, int]],
+        orders: list[tuple[Command, int]],
+    ) -> bool:
+        """Compare one side level by level and add what it takes to *cancels* and *orders*."""
+        levels = len(wanted)
+        held: list[Order | None] = [None] * levels
+        for order in view.live:
+            if (
+                order.side != side
+                or order.strategy != strategy
+                or order.level < 0
+                or order.state == PENDING_CANCEL
+            ):
+                continue
+            level = order.level
+            if level >= levels or held[level] is not None:
+                if order.state == OPEN or order.state == UNKNOWN or level >= levels:
+                    cancels.append((cancel_of(order), level))
+                continue
+            held[level] = order
+        for level in range(levels):
+            price_ticks, quantity_lots = wanted[level]
+            holder = held[level]
+            if holder is not None:
+                away = price_ticks - holder.price_ticks
+                leaves = holder.leaves_lots()
+                if holder.state != OPEN:
+                    continue
+                if (away if away >= 0 else -away) <= threshold:
+                    if leaves <= quantity_lots:
+                        if leaves * 2 >= quantity_lots:
+                            continue
+                    elif self.amends and away == 0:
+                        orders.append(
+                            (amend_of(holder, price_ticks, holder.filled_lots + quantity_lots), level)
+                        )
+                        continue
+                cancels.append((cancel_of(holder), level))
+            if self.meets_own(view, side, price_ticks):
+                self.held_back += 1
+                continue
+            orders.append((new_order(view, side, price_ticks, quantity_lots, strategy, 0, True), level))
+        return True
+
+    def meets_own(self, view: View, side: int, price_ticks: int) -> bool:
+        """Return whether a quote at this price would trade with an order of ours that may still rest."""
+        for order in view.live:
+            if order.side == side:
+                continue
+            if order.price_ticks <= price_ticks if side == BUY else order.price_ticks >= price_ticks:
+                return True
+        return False
+
+
+def new_order(
+    view: View,
+    side: int,
+    price_ticks: int,
+    quantity_lots: int,
+    strategy: str,
+    time_in_force: int,
+    post_only: bool,
+) -> NewOrder:
+    """Return a new order without a number; the pipeline numbers it when the gate lets it pass."""
+    return NewOrder(
+        order_number=0,
+        instrument=view.instrument_id,
+        side=side,
+        price_ticks=price_ticks,
+        quantity_lots=quantity_lots,
+        time_in_force=time_in_force,
+        post_only=post_only,
+        strategy=strategy,
+    )

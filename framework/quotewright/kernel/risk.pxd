@@ -1,0 +1,32 @@
+cimport cython
+from quotewright.kernel.rules cimport RiskRule, Refusal
+from quotewright.kernel.view cimport View
+
+cdef int NORMAL, REDUCE_ONLY, HALT
+
+cdef class RiskGate:
+    cdef readonly list rules
+    cdef readonly list views
+    cdef readonly int operator_state
+    cdef readonly str operator_why
+    cdef readonly str integrity_why
+    cdef readonly int state
+    cdef readonly dict refusals
+    cdef readonly dict failed
+    cdef readonly list changes
+    cdef public object on_failure
+    cpdef Refusal verdict(self, object command, View view)
+    @cython.locals(rule=RiskRule, refusal=Refusal)
+    cpdef Refusal ask_rules(self, object command, View view, bint reducing)
+    @cython.locals(reasons=dict)
+    cpdef Refusal count(self, Refusal refusal)
+    @cython.locals(view=View)
+    cpdef bint wake(self, RiskRule rule, long long now_ns) except -1
+    @cython.locals(rule=RiskRule)
+    cpdef bint wake_all(self, View view) except -1
+    @cython.locals(rule=RiskRule)
+    cpdef bint on_report(self, object report, View view) except -1
+    @cython.locals(rule=RiskRule)
+    cpdef bint on_command(self, object command, View view) except -1
+    @cython.locals(state=cython.longlong, rule=RiskRule, holder=object, why=object, view=View)
+    cpdef bint refresh(self, long long now_ns) except -1

@@ -1,0 +1,54 @@
+cimport cython
+from quotewright.kernel.book cimport BookModel
+from quotewright.kernel.portfolio cimport Portfolio
+from quotewright.kernel.rows cimport Rows
+
+cdef long long NEVER
+cdef int BUY
+cdef long long SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION
+
+cdef class View:
+    cdef public long long now_ns
+    cdef readonly object instrument
+    cdef readonly long long instrument_id
+    cdef public long long tick_steps
+    cdef readonly double price_scale
+    cdef public long long lot_steps
+    cdef readonly BookModel book
+    cdef readonly Portfolio portfolio
+    cdef public object account
+    cdef public list live
+    cdef public long long open_buy_lots
+    cdef public long long open_sell_lots
+    cdef public int risk_state
+    cdef public long long order_count
+    cdef readonly long long known_mid2
+    cdef readonly long long last_book_ns
+    cdef readonly long long last_trade_steps
+    cdef readonly long long mark_price
+    cdef readonly long long index_price
+    cdef readonly long long funding_rate
+    cdef readonly long long messages
+    cdef readonly long long rows
+    cdef readonly long long trades
+    cdef public long long next_check_ns
+    cdef public list signals
+    cdef public Markouts markouts
+    cdef public list flows
+    cdef readonly bint best_moved
+    cdef readonly bint traded
+    cdef readonly bint goodness_changed
+    cdef readonly bint was_good
+    cdef readonly Rows last_rows
+    @cython.locals(kind=cython.longlong, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
+    cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
+    cpdef bint catch_up(self, long long now_ns) except -1
+
+cdef class Markouts:
+    cdef readonly list horizons_ns
+    cdef readonly list sums
+    cdef readonly list counts
+    cdef list queues
+    cdef list heads
+    cdef public long long next_ns
+    cpdef bint catch_up(self, long long now_ns, long long mid2) except -1

@@ -1,0 +1,306 @@
+"""One instrument as strategies and rules see it: market, own position and orders, profit, risk state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.kernel.book import BookModel
+from quotewright.kernel.codes import (
+    BUY,
+    CONNECTION,
+    FUNDING,
+    GAP,
+    INDEX,
+    MARK,
+    NEVER,
+    RESYNC,
+    SNAPSHOT_BEGIN,
+    TRADE,
+)
+from quotewright.kernel.portfolio import Portfolio
+from quotewright.kernel.rows import Rows
+from quotewright.model.orders import AmendOrder, NewOrder
+
+if TYPE_CHECKING:
+    from quotewright.kernel.orders import Order
+    from quotewright.kernel.risk import RiskGate
+    from quotewright.kernel.signals import Signal
+    from quotewright.model.instrument import Instrument
+
+MARKOUT_HORIZONS_NS = (1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000)
+
+
+class Markouts:
+    """How far the mid moved in favour of each fill, 1, 5, 30 and 60 s after the fill became known, in basis points.
+
+    A fill whose horizon lies beyond the end of the run, or falls on a time without a mid, is not counted.
+    """
+
+    def __init__(self) -> None:
+        self.horizons_ns = list(MARKOUT_HORIZONS_NS)
+        self.sums = [0.0 for _ in self.horizons_ns]
+        self.counts = [0 for _ in self.horizons_ns]
+        self.queues: list[list[tuple[int, int, int]]] = [[] for _ in self.horizons_ns]
+        self.heads = [0 for _ in self.horizons_ns]
+        self.next_ns = NEVER
+
+    def on_fill(self, now_ns: int, side: int, mid2: int) -> None:
+        """Note a fill of ours at *now_ns* with the mid known then."""
+        if mid2 <= 0:
+            return
+        for queue, horizon_ns in zip(self.queues, self.horizons_ns, strict=True):
+            queue.append((now_ns + horizon_ns, side, mid2))
+            self.next_ns = min(self.next_ns, now_ns + horizon_ns)
+
+    def catch_up(self, now_ns: int, mid2: int) -> bool:
+        """Settle what fell due at or before *now_ns* with the mid that was known until now."""
+        next_ns = NEVER
+        for which, queue in enumerate(self.queues):
+            head = self.heads[which]
+            while head < len(queue) and queue[head][0] <= now_ns:
+                _, side, before2 = queue[head]
+                if mid2 > 0:
+                    move = (mid2 - before2) * 10_000.0 / before2
+                    self.sums[which] += move if side == BUY else -move
+                    self.counts[which] += 1
+                head += 1
+            if head > 1024:
+                del queue[:head]
+                head = 0
+            self.heads[which] = head
+            if head < len(queue):
+                next_ns = min(next_ns, queue[head][0])
+        self.next_ns = next_ns
+        return True
+
+    def table(self) -> list[tuple[int, int, float]]:
+        """Return ``(horizon in s, fills counted, mean in bps)`` for each horizon; the mean is NaN without a fill."""
+        return [
+            (horizon_ns // 1_000_000_000, count, total / count if count else float("nan"))
+            for horizon_ns, count, total in zip(self.horizons_ns, self.counts, self.sums, strict=True)
+        ]
+
+
+class View:
+    """What the pipeline knows of one instrument at ``now_ns``.
+
+    Prices of the book are steps, of orders ticks; sizes of the book steps, quantities of orders lots. ``open_buy_lots``
+    and ``open_sell_lots`` are the worst case: open, pending and unknown orders. ``known_mid2`` is twice the last mid of
+    a good book, in steps, 0 before the first.
+    """
+
+    def __init__(self, instrument: Instrument, instrument_id: int, book: BookModel) -> None:
+        self.now_ns = 0
+        self.instrument = instrument
+        self.instrument_id = instrument_id
+        self.tick_steps = instrument.tick_steps
+        self.price_scale = 10.0**instrument.price_decimals
+        self.lot_steps = instrument.lot_steps
+        self.book = book
+        self.portfolio = Portfolio(instrument)
+        self.account: RiskGate | None = None
+        self.live: list[Order] = []
+        self.open_buy_lots = 0
+        self.open_sell_lots = 0
+        self.risk_state = 0
+        self.order_count = 0
+        self.known_mid2 = 0
+        self.last_book_ns = 0
+        self.last_trade_steps = 0
+        self.mark_price = 0
+        self.index_price = 0
+        self.funding_rate = 0
+        self.messages = 0
+        self.rows = 0
+        self.trades = 0
+        self.next_check_ns = NEVER
+        self.signals: list[Signal] = []
+        self.flows: list[Signal] = []
+        self.markouts = Markouts()
+        self.best_moved = False
+        self.traded = False
+        self.goodness_changed = False
+        self.was_good = False
+        self.last_rows = Rows(memoryview(b"").cast("q"), 0)
+
+    def on_message(self, rows: Rows, first: int, last: int, receive_ns: int) -> bool:
+        """Apply one whole message; ``best_moved``, ``traded`` and ``goodness_changed`` then tell what it did."""
+        if receive_ns > self.next_check_ns:
+            self.catch_up(receive_ns - 1)
+        self.now_ns = receive_ns
+        self.messages += 1
+        self.rows += last - first
+        self.best_moved = False
+        self.traded = False
+        self.goodness_changed = False
+        kind = rows.words[first * 6 + 5] & 255
+        if kind <= SNAPSHOT_BEGIN or kind == GAP or kind == RESYNC:  # noqa: SIM109
+            self.best_moved = self.book.apply(rows, first, last)
+            self.last_book_ns = receive_ns
+            good = self.book.is_good()
+            if good:
+                self.known_mid2 = self.book.best_bid + self.book.best_offer
+            if good != self.was_good:
+                self.was_good = good
+                self.goodness_changed = True
+            return True
+        for index in range(first, last):
+            at = index * 6
+            kind = rows.words[at + 5] & 255
+            price = rows.words[at + 2]
+            if kind == TRADE:
+                size = rows.words[at + 3]
+                self.traded = True
+                self.trades += 1
+                self.last_trade_steps = price
+                if self.flows:
+                    self.on_trade((rows.words[at + 5] >> 8) & 255, price, size)
+            elif kind == MARK:
+                self.mark_price = price
+            elif kind == INDEX:
+                self.index_price = price
+            elif kind == FUNDING:
+                self.funding_rate = price
+            elif kind == CONNECTION and rows.words[at + 3] == 0:
+                self.book.mark_stale()
+                self.goodness_changed = self.was_good
+                self.was_good = False
+        return True
+
+    def on_trade(self, side: int, price: int, size: int) -> None:
+        """Hand one print to the signals that count prints."""
+        for signal in self.flows:
+            signal.on_trade(side, price, size)
+
+    def catch_up(self, now_ns: int) -> bool:
+        """Sample signals and settle markouts that fell due at or before *now_ns*, with today's book."""
+        mid2 = self.book.mid2() if self.was_good else 0
+        next_ns = NEVER
+        for signal in self.signals:
+            while signal.next_ns <= now_ns:
+                signal.sample(mid2)
+            next_ns = min(next_ns, signal.next_ns)
+        if self.markouts.next_ns <= now_ns:
+            self.markouts.catch_up(now_ns, self.known_mid2)
+        self.next_check_ns = min(next_ns, self.markouts.next_ns)
+        return True
+
+    def add_signal(self, signal: Signal, counts_trades: bool) -> None:
+        """Keep *signal* from now on."""
+        self.signals.append(signal)
+        if counts_trades:
+            self.flows.append(signal)
+
+    def start(self, now_ns: int) -> None:
+        """Lay the grids of all signals at the start of a run."""
+        self.now_ns = now_ns
+        for signal in self.signals:
+            signal.start(now_ns)
+        self.next_check_ns = min((signal.next_ns for signal in self.signals), default=NEVER)
+
+    @property
+    def mid2(self) -> int:
+        """Twice the mid in steps, 0 unless the book is good with both sides present."""
+        return self.book.mid2() if self.was_good else 0
+
+    @property
+    def is_book_good(self) -> bool:
+        return self.was_good
+
+    @property
+    def book_status(self) -> int:
+        return self.book.status
+
+    @property
+    def book_age_ns(self) -> int:
+        """Time since the last message of this book."""
+        return self.now_ns - self.last_book_ns
+
+    @property
+    def position_lots(self) -> int:
+        return self.portfolio.position_lots
+
+    @property
+    def equity(self) -> int:
+        """Profit since the start at the last known mid, fees taken off, in quote money."""
+        return self.portfolio.equity_at(self.known_mid2)
+
+    @property
+    def realised(self) -> int:
+        return self.portfolio.realised()
+
+    @property
+    def fees(self) -> int:
+        return self.portfolio.fees_at(self.known_mid2)
+
+    @property
+    def account_equity(self) -> int:
+        """Profit since the start over all instruments of the run, in quote money."""
+        return self.account.equity() if self.account is not None else self.equity
+
+    def mid(self) -> float:
+        """Return the mid in quote currency, 0.0 while there is none."""
+        return self.mid2 / (2.0 * self.price_scale)
+
+    def mid_ticks(self) -> float:
+        """Return the mid in ticks, 0.0 while there is none."""
+        return self.mid2 / (2.0 * self.tick_steps)
+
+    def best_bid_ticks(self) -> int:
+        """Return the highest whole tick at or below the best bid."""
+        return self.book.best_bid // self.tick_steps
+
+    def best_offer_ticks(self) -> int:
+        """Return the lowest whole tick at or above the best offer."""
+        return -(-self.book.best_offer // self.tick_steps)
+
+    def command_side(self, command: NewOrder | AmendOrder) -> int:
+        """Return the side of the order that *command* places or changes."""
+        if isinstance(command, NewOrder):
+            return command.side
+        order = self.order(command.order_number)
+        return order.side if order is not None else 0
+
+    def command_price_ticks(self, command: NewOrder | AmendOrder) -> int:
+        """Return the price asked for; a market order counts at the opposite best."""
+        if command.price_ticks > 0:
+            return command.price_ticks
+        return self.best_offer_ticks() if self.command_side(command) == BUY else self.best_bid_ticks()
+
+    def command_quantity_lots(self, command: NewOrder | AmendOrder) -> int:
+        """Return the open quantity that the order would have."""
+        if isinstance(command, NewOrder):
+            return command.quantity_lots
+        order = self.order(command.order_number)
+        return max(0, command.quantity_lots - (order.filled_lots if order is not None else 0))
+
+    def order(self, number: int) -> Order | None:
+        """Return the live order with this number."""
+        for order in self.live:
+            if order.number == number:
+                return order
+        return None
+
+    def added_lots(self, command: NewOrder | AmendOrder) -> int:
+        """Return by how much *command* can raise the open quantity of its side."""
+        if isinstance(command, NewOrder):
+            return command.quantity_lots
+        order = self.order(command.order_number)
+        return max(0, self.command_quantity_lots(command) - (order.open_lots() if order is not None else 0))
+
+    def worst_case_lots(self, command: NewOrder | AmendOrder) -> int:
+        """Return the signed position if *command* fills, and everything open, pending or unknown on its side."""
+        if self.command_side(command) == BUY:
+            return self.position_lots + self.open_buy_lots + self.added_lots(command)
+        return self.position_lots - self.open_sell_lots - self.added_lots(command)
+
+    def is_reduced_by(self, command: NewOrder | AmendOrder) -> bool:
+        """Return whether *command* only brings the position nearer to zero, whatever else of its side fills first."""
+        position = self.position_lots
+        if self.command_side(command) == BUY:
+            return position < 0 and self.worst_case_lots(command) <= 0
+        return position > 0 and self.worst_case_lots(command) >= 0
+
+    def notional(self, price_ticks: int, quantity_lots: int) -> int:
+        """Return the value of a quantity at a price, in quote money."""
+        return self.portfolio.unit * price_ticks * self.tick_steps * quantity_lots * self.lot_steps
