@@ -1,4 +1,6 @@
-cdef long long ROW_WORDS
+cimport cython
+
+cdef long long LAST_BIT, ROW_WORDS
 
 cdef class Rows:
     cdef readonly const long long[::1] words
@@ -6,7 +8,9 @@ cdef class Rows:
 
 cdef class TapeBuffer(Rows):
     cdef long long[::1] store
-    @cython.locals(at=cython.longlong)
+    @cython.locals(at=cython.longlong, store=cython.longlong[::1])
     cpdef bint append(self, long long event_ns, long long receive_ns, long long price, long long size, long long id, long long word) except -1
+    @cython.locals(larger=object)
     cpdef bint grow(self) except -1
+    cpdef bint mark_last(self) except -1
     cpdef bint truncate(self, long long count) except -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from quotewright.kernel.codes import ROW_WORDS
+from quotewright.kernel.codes import LAST_BIT, ROW_WORDS
 
 
 class Rows:
@@ -48,6 +48,13 @@ class TapeBuffer(Rows):
         larger.extend(array("q", bytes(8 * len(self.store))))
         self.store = larger
         self.words = larger
+        return True
+
+    def mark_last(self) -> bool:
+        """Give the newest row the LAST flag: the message ends with it."""
+        if self.count < 1:
+            raise ValueError("there is no row that could be the last of a message")
+        self.store[self.count * ROW_WORDS - 1] |= LAST_BIT
         return True
 
     def truncate(self, count: int) -> bool:
