@@ -29,12 +29,13 @@ _UNIT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*", re.ASCII)
 
 
 class UnitError(ConfigError, ValueError):
-    """A value with a unit that cannot be read: says what was expected and what came."""
+    """A value that cannot be read: says what was expected, what came and, if it is known, under which key."""
 
-    def __init__(self, expected: str, came: object) -> None:
+    def __init__(self, expected: str, came: object, key: str = "") -> None:
         self.expected = expected
         self.came = came
-        super().__init__(f"should be {expected}, was {shown(came)}")
+        self.key = key
+        super().__init__(f"{key} should be {expected}, was {shown(came)}".lstrip())
 
 
 def shown(value: object) -> str:

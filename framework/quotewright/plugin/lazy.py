@@ -9,7 +9,7 @@ from quotewright.errors import ConfigError
 
 
 class Lazy:
-    """Stands for the object at ``module:name`` until it is needed; *help* is the line that a listing shows."""
+    """Stands for the object at ``module:name`` until it is needed; *help* is the line a listing shows."""
 
     def __init__(self, target: str, help: str = "") -> None:
         module, colon, name = target.partition(":")

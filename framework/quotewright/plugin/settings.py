@@ -121,9 +121,9 @@ def _number(value: Any) -> Decimal:
 
 
 def _ranged(text: str, test: Callable[[Decimal], bool]) -> Check:
-    def check(_: Any, __: attrs.Attribute[Any], value: Any) -> None:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is not None and not test(_number(value)):
-            raise UnitError(text, str(value) if isinstance(value, UNITS) else value)
+            raise UnitError(text, str(value) if isinstance(value, UNITS) else value, attribute.name)
 
     check.range = text  # type: ignore[attr-defined]
     return check
@@ -147,9 +147,9 @@ def one_of(*choices: str) -> Check:
     """Return a check that a value is one of *choices*."""
     expected = ", ".join(f"'{choice}'" for choice in choices)
 
-    def check(_: Any, __: attrs.Attribute[Any], value: Any) -> None:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value not in choices:
-            raise UnitError(f"one of {expected}", value)
+            raise UnitError(f"one of {expected}", value, attribute.name)
 
     check.range = f"one of {expected}"  # type: ignore[attr-defined]
     return check
