@@ -1,0 +1,379 @@
+"""The default book: a window of prices in an array around the market, everything farther away in a dict."""
+
+from __future__ import annotations
+
+from array import array
+
+from quotewright.errors import InputError
+from quotewright.kernel.book import FULL_LEVELS, MAX_STEPS, BookModel
+from quotewright.kernel.codes import (
+    BID,
+    GAP,
+    LEVEL_DELETE,
+    LEVEL_SET,
+    OFFER,
+    ROW_WORDS,
+    SNAPSHOT_BEGIN,
+)
+from quotewright.kernel.rows import Rows
+
+WINDOW = 4096
+NO_KEY = -0x4000_0000_0000_0000
+FLUSH = 0x2000_0000_0000_0000
+
+
+class LadderSide:
+    """One side of a book. A level's *key* is its price for bids and minus its price for offers: higher is better.
+
+    Keys ``base .. base + window - 1`` are in the window: ``sizes`` by offset, and one bit each in ``words``, 32 to a
+    word. All other keys are in ``far`` and lie below the window. While there is any level, the window holds the best.
+    """
+
+    def __init__(self, window: int, reach: int) -> None:
+        self.window = window
+        self.reach = reach
+        self.sizes = array("q", bytes(8 * window))
+        self.words = array("q", bytes(8 * (window // 32)))
+        self.moved_keys = array("q", bytes(8 * window))
+        self.moved_sizes = array("q", bytes(8 * window))
+        self.far: dict[int, int] = {}
+        self.far_count = 0
+        self.near_count = 0
+        self.base = 0
+        self.best = NO_KEY
+        self.best_size = 0
+        self.dropped = 0
+        self.is_partial = False
+
+    def put(self, key: int, size: int) -> bool:
+        """Set the size of a level; 0 deletes it."""
+        offset = key - self.base
+        if offset < 0 or offset >= self.window:
+            return self.put_outside(key, size)
+        old = self.sizes[offset]
+        if size:
+            if old == 0:
+                if self.near_count + self.far_count >= FULL_LEVELS and self.is_too_far(key):
+                    return self.drop()
+                place = offset >> 5
+                bit = 1
+                bit <<= offset & 31
+                self.words[place] |= bit
+                self.near_count += 1
+            self.sizes[offset] = size
+            if key >= self.best:
+                self.best = key
+                self.best_size = size
+        elif old:
+            self.sizes[offset] = 0
+            place = offset >> 5
+            bit = 1
+            bit <<= offset & 31
+            self.words[place] &= ~bit
+            self.near_count -= 1
+            if key == self.best:
+                self.find_best(place)
+        return True
+
+    def put_outside(self, key: int, size: int) -> bool:
+        """Set the size of a level that is not in the window; 0 deletes it."""
+        if size == 0:
+            if key < self.base and self.far_count and self.far.pop(key, 0):
+                self.far_count -= 1
+            return True
+        if key > self.best:
+            self.move(key)
+            return self.put(key, size)
+        if key not in self.far:
+            if self.near_count + self.far_count >= FULL_LEVELS and self.is_too_far(key):
+                return self.drop()
+            self.far_count += 1
+        self.far[key] = size
+        return True
+
+    def is_too_far(self, key: int) -> bool:
+        """Return whether *key* is worse than the best price by more than half of it."""
+        return 2 * key < self.reach * self.best
+
+    def drop(self) -> bool:
+        """Count a level that is not kept."""
+        self.dropped += 1
+        self.is_partial = True
+        return True
+
+    def find_best(self, place: int) -> bool:
+        """Find the best level at or below word *place* after the best one went."""
+        while place >= 0:
+            word = self.words[place]
+            if word:
+                offset = 32 * place + high_bit(word)
+                self.best = self.base + offset
+                self.best_size = self.sizes[offset]
+                if offset < self.window >> 3 and self.far_count:
+                    # The market has walked down to the edge: what comes next would be in the dict.
+                    self.move(self.best)
+                return True
+            place -= 1
+        if self.far_count:
+            best = max(self.far)
+            self.best = best
+            self.best_size = self.far[best]
+            self.move(best)
+        else:
+            self.best = NO_KEY
+            self.best_size = 0
+        return True
+
+    def move(self, key: int) -> bool:
+        """Move the window so that *key* stands three quarters up in it."""
+        old_base = self.base
+        count = self.take_window()
+        self.base = key - 3 * (self.window >> 2)
+        index = 0
+        while index < count:
+            offset = self.moved_keys[index] - self.base
+            if offset < 0:
+                self.far[self.moved_keys[index]] = self.moved_sizes[index]
+                self.far_count += 1
+            else:
+                self.place_level(offset, self.moved_sizes[index])
+            index += 1
+        if self.base < old_base and self.far_count:
+            nearer = []
+            for far_key in self.far:
+                if far_key >= self.base:
+                    nearer.append(far_key)
+            for far_key in nearer:
+                self.place_level(far_key - self.base, self.far.pop(far_key))
+                self.far_count -= 1
+        return True
+
+    def place_level(self, offset: int, size: int) -> bool:
+        """Put a level into an empty place of the window."""
+        bit = 1
+        bit <<= offset & 31
+        self.words[offset >> 5] |= bit
+        self.sizes[offset] = size
+        self.near_count += 1
+        return True
+
+    def take_window(self) -> int:
+        """Empty the window into ``moved_keys`` and ``moved_sizes``, best first; return how many there were."""
+        count = 0
+        place = (self.window >> 5) - 1
+        while self.near_count:
+            word = self.words[place]
+            while word:
+                index = high_bit(word)
+                bit = 1
+                bit <<= index
+                word &= ~bit
+                offset = 32 * place + index
+                self.moved_keys[count] = self.base + offset
+                self.moved_sizes[count] = self.sizes[offset]
+                self.sizes[offset] = 0
+                count += 1
+                self.near_count -= 1
+            self.words[place] = 0
+            place -= 1
+        return count
+
+    def clear(self) -> bool:
+        """Forget every level."""
+        self.take_window()
+        self.far.clear()
+        self.far_count = 0
+        self.best = NO_KEY
+        self.best_size = 0
+        self.is_partial = False
+        return True
+
+    def size_of(self, key: int) -> int:
+        """Return the size of a level, 0 if there is none."""
+        offset = key - self.base
+        if 0 <= offset < self.window:
+            return self.sizes[offset]
+        return self.far.get(key, 0)
+
+    def list_levels(self, count: int, sign: int) -> list[tuple[int, int]]:
+        """Return up to *count* levels ``(sign * key, size)``, best first."""
+        found: list[tuple[int, int]] = []
+        if count < 0 or count > self.near_count + self.far_count:
+            count = self.near_count + self.far_count
+        left = min(count, self.near_count)
+        place = (self.best - self.base) >> 5
+        while left > 0:
+            word = self.words[place]
+            while word and left > 0:
+                index = high_bit(word)
+                bit = 1
+                bit <<= index
+                word &= ~bit
+                offset = 32 * place + index
+                found.append((sign * (self.base + offset), self.sizes[offset]))
+                left -= 1
+            place -= 1
+        left = count - len(found)
+        if left > 0:
+            for far_key in sorted(self.far, reverse=True)[:left]:
+                found.append((sign * far_key, self.far[far_key]))
+        return found
+
+    def sum_sizes(self, count: int, lowest: int) -> int:
+        """Return the summed size of the best *count* levels whose key is *lowest* or better."""
+        total = 0
+        part = 0
+        left = min(count, self.near_count)
+        place = (self.best - self.base) >> 5
+        is_done = False
+        while left > 0 and not is_done:
+            word = self.words[place]
+            while word and left > 0:
+                index = high_bit(word)
+                bit = 1
+                bit <<= index
+                word &= ~bit
+                offset = 32 * place + index
+                if self.base + offset < lowest:
+                    is_done = True
+                    break
+                part += self.sizes[offset]
+                if part > FLUSH:
+                    total = total + part
+                    part = 0
+                left -= 1
+            place -= 1
+        total = total + part
+        left = count - self.near_count
+        if left > 0 and not is_done and self.far_count:
+            if left >= self.far_count:
+                for far_key in self.far:
+                    if far_key >= lowest:
+                        total = total + self.far[far_key]
+            else:
+                for far_key in sorted(self.far, reverse=True)[:left]:
+                    if far_key >= lowest:
+                        total = total + self.far[far_key]
+        return total
+
+
+def high_bit(word: int) -> int:
+    """Return the place of the highest bit set in *word*, 0 to 31."""
+    place = 0
+    if word >= 65536:
+        word >>= 16
+        place = 16
+    if word >= 256:
+        word >>= 8
+        place += 8
+    if word >= 16:
+        word >>= 4
+        place += 4
+    if word >= 4:
+        word >>= 2
+        place += 2
+    if word >= 2:
+        place += 1
+    return place
+
+
+class Ladder(BookModel):
+    """A book for the hot path: constant time per level near the market, constant time for the best quotes.
+
+    Args:
+        window: How many price steps a side keeps in its array, a power of two from 64 to 2**20. Far levels cost
+            more time, never correctness; a wider window costs 24 bytes a step and side.
+    """
+
+    def __init__(self, window: int = WINDOW) -> None:
+        super().__init__()
+        if not 64 <= window <= 1 << 20 or window & (window - 1):
+            raise InputError(f"ladder: window should be a power of two from 64 to {1 << 20}, was {window}")
+        self.bids = LadderSide(window, 1)
+        self.offers = LadderSide(window, 3)
+
+    def apply(self, rows: Rows, first: int, last: int) -> bool:
+        if first < 0 or last > rows.count:
+            raise InputError(f"rows {first} to {last} should lie within the {rows.count} rows there are")
+        words = rows.words
+        bids = self.bids
+        offers = self.offers
+        is_touched = False
+        had_snapshot = False
+        has_gap = False
+        at = first * ROW_WORDS
+        end = last * ROW_WORDS
+        while at < end:
+            kind = words[at + 5] & 255
+            if kind <= LEVEL_DELETE:
+                if kind:
+                    side = (words[at + 5] >> 8) & 255
+                    price = words[at + 2]
+                    size = words[at + 3] if kind == LEVEL_SET else 0
+                    if price < 1 or price > MAX_STEPS or size < 0 or size > MAX_STEPS or side < BID or side > OFFER:
+                        self.show_best()
+                        self.refuse_row(at // ROW_WORDS, side, price, size)
+                    is_touched = True
+                    if side == BID:
+                        bids.put(price, size)
+                    else:
+                        offers.put(-price, size)
+            elif kind == SNAPSHOT_BEGIN:
+                bids.clear()
+                offers.clear()
+                is_touched = True
+                had_snapshot = True
+                has_gap = False
+            elif kind == GAP:
+                is_touched = True
+                has_gap = True
+            at += ROW_WORDS
+        if not is_touched:
+            return False
+        is_moved = self.show_best()
+        self.settle(had_snapshot, has_gap)
+        return is_moved
+
+    def show_best(self) -> bool:
+        """Copy the best quotes of both sides to the fields everybody reads; return whether they differ."""
+        bid = 0
+        offer = 0
+        if self.bids.near_count:
+            bid = self.bids.best
+        if self.offers.near_count:
+            offer = -self.offers.best
+        is_moved = (
+            bid != self.best_bid
+            or offer != self.best_offer
+            or self.bids.best_size != self.best_bid_size
+            or self.offers.best_size != self.best_offer_size
+        )
+        self.best_bid = bid
+        self.best_offer = offer
+        self.best_bid_size = self.bids.best_size
+        self.best_offer_size = self.offers.best_size
+        self.dropped = self.bids.dropped + self.offers.dropped
+        self.is_partial = self.bids.is_partial or self.offers.is_partial
+        return is_moved
+
+    def size_at(self, side: int, price: int) -> int:
+        if price < 1 or price > MAX_STEPS:
+            return 0
+        return self.bids.size_of(price) if side == BID else self.offers.size_of(-price)
+
+    def levels(self, side: int, count: int) -> list[tuple[int, int]]:
+        return self.bids.list_levels(count, 1) if side == BID else self.offers.list_levels(count, -1)
+
+    def level_count(self, side: int) -> int:
+        one = self.bids if side == BID else self.offers
+        return one.near_count + one.far_count
+
+    def volume(self, side: int, count: int) -> int:
+        one = self.bids if side == BID else self.offers
+        if count < 0:
+            count = one.near_count + one.far_count
+        return one.sum_sizes(count, NO_KEY)
+
+    def volume_until(self, side: int, price: int) -> int:
+        one = self.bids if side == BID else self.offers
+        return one.sum_sizes(one.near_count + one.far_count, price if side == BID else -price)
