@@ -195,18 +195,12 @@ def _inner_paths(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]
 
 def _forget(table: dict[str, Any], sources: dict[str, str], section: str, name: str) -> None:
     """Take the keys of the plugin away that no longer stands in *table*."""
-    kept = common_keys(SECTIONS[section])
+    kept = SECTIONS[section].common_keys()
     for key in [key for key in table if key not in kept]:
         del table[key]
         start = f"{section}.{name}.{key}"
         for old in [source for source in sources if source == start or source.startswith(f"{start}.")]:
             del sources[old]
-
-
-def common_keys(kind: type[Table]) -> list[str]:
-    """Return the keys of a section's tables that belong to the framework."""
-    own = {field.name for field in attrs.fields(Table)}
-    return [field.name for field in attrs.fields(kind) if field.name not in own]
 
 
 def _with_environment(value: Any, environment: Mapping[str, str]) -> Any:
@@ -248,7 +242,7 @@ def _plain_table(kind: type[Any], name: str, values: Mapping[str, Any], sources:
 
 def _table(kind: type[Table], name: str, raw: Mapping[str, Any], sources: Mapping[str, str], label: str) -> Table:
     where, origins = _origins(f"{kind.SECTION}.{name}", raw, sources, label)
-    common = {key: raw[key] for key in common_keys(kind) if key in raw}
+    common = {key: raw[key] for key in kind.common_keys() if key in raw}
     settings = {key: value for key, value in raw.items() if key not in common and key != "plugin"}
     fixed = {"name": name, "where": where, "settings": settings, "origins": origins}
     if "plugin" in raw:

@@ -51,8 +51,17 @@ class Table:
 
     def common(self) -> dict[str, Any]:
         """Return the keys that belong to the framework; a plugin that declares one of them receives it too."""
-        own = {field.name for field in attrs.fields(Table)}
-        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self)) if field.name not in own}
+        return {key: getattr(self, key) for key in self.common_keys()}
+
+    @classmethod
+    def common_keys(cls) -> list[str]:
+        """Return the keys of this section's tables that belong to the framework, ``plugin`` aside."""
+        return [name for name in field_names(cls) if name not in field_names(Table)]
+
+
+def field_names(model: Any) -> list[str]:
+    """Return the names of the fields of an attrs class, in order."""
+    return [field.name for field in attrs.fields(model)]
 
 
 @configured

@@ -57,6 +57,9 @@ ROLES: Final[Mapping[str, str]] = {
 }
 """The base class of what a factory of a hook returns, as ``module:Class``."""
 
+OWN_COMMANDS: Final = ("backtest", "config", "data", "demo", "doctor", "paper", "plugins", "report")
+"""Commands that no plugin may offer under the same name."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", re.ASCII)
 
 
@@ -477,7 +480,7 @@ class _Collector:
         status, reason = "ok", ""
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             status, reason = "failed", f"name should be letters, digits, '_', '-' or '.', was {name!r}"
-        elif why := _unfit(hook, factory):
+        elif why := _unfit(hook, name, factory):
             status, reason = "failed", why
         elif not self.disabled.isdisjoint((f"{found.name}:{name}", f"{found.distribution}:{name}")):
             status, reason = "disabled", "disabled under [plugins]"
@@ -510,10 +513,12 @@ def _signature_fault(error: pluggy.PluginValidationError) -> str:
     return " ".join(text.split())
 
 
-def _unfit(hook: str, factory: Any) -> str:
+def _unfit(hook: str, name: str, factory: Any) -> str:
     if hook == "venue_cards":
         is_card = isinstance(factory, str | os.PathLike)
         return "" if is_card else f"should be the path of a card, was {type(factory).__name__}"
+    if hook == "commands" and name in OWN_COMMANDS:
+        return f"'{name}' is a command of quotewright itself"
     return "" if callable(factory) else f"factory should be callable, was {type(factory).__name__}"
 
 
