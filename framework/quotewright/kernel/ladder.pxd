@@ -7,7 +7,6 @@ cdef long long FULL_LEVELS, MAX_STEPS, NO_KEY, FLUSH
 
 cdef long long high_bit(long long word) noexcept
 
-@cython.final
 cdef class LadderSide:
     cdef long long window
     cdef long long reach

@@ -7,7 +7,6 @@ cdef bint is_blank(long long code) noexcept
 
 cpdef bytes as_bytes(object text, str label, str field)
 
-@cython.final
 cdef class Scanner:
     cdef public str label
     cdef public long long at
