@@ -14,6 +14,7 @@ from quotewright.errors import InputError
 
 MAX_DECIMALS = 18
 NOT_READ = -0x4000_0000_0000_0000
+POWERS = [int("1" + "0" * n) for n in range(MAX_DECIMALS + 1)]
 
 _DECIMAL = re.compile(rb"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 _TOKEN = re.compile(rb'[^",\[\]{}\s]*')
@@ -44,7 +45,7 @@ def exact_steps(text: bytes, decimals: int, where: str, is_rounded: bool = False
     power = len(digits) - len(stripped) - len(fraction) + decimals
     exponent = exponent.lstrip(b"0")
     # An exponent of seven digits outweighs any mantissa that fits into a frame; clamped, it stays cheap.
-    scale = int(exponent or b"0") if len(exponent) < 8 else 10**8
+    scale = int(exponent or b"0") if len(exponent) < 8 else 100_000_000
     power += -scale if exponent_sign == b"-" else scale
     if power >= 0:
         if len(stripped) + power > MAX_DECIMALS:
@@ -82,7 +83,7 @@ class Scanner:
         self.at = 0
         self.count = 0
         self.pairs = array("q", bytes(8 * 2 * 64))
-        self.powers = array("q", [10**n for n in range(MAX_DECIMALS + 1)])
+        self.powers = array("q", POWERS)
 
     def number(self, text: str | bytes, decimals: int, field: str) -> int:
         """Return *text* in steps of 10**-*decimals*, any sign; *field* names it in the InputError it may raise."""
