@@ -277,8 +277,10 @@ class FeedAdapter:
         was_good = book.state is BookState.SYNCHRONISED
         book.state = BookState.STALE if book.was_good else BookState.WAITING
         book.is_joining = False
+        book.is_wanted = True
         book.stale_run = 0
         book.buffer.clear()
+        self.counters.gaps += was_good
         if was_good and sink.begin(book.symbol, event_ns, receive_ns, 0, id):
             sink.gap(missing)
             sink.end()

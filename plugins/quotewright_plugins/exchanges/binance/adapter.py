@@ -283,7 +283,6 @@ class BinanceAdapter(FeedAdapter):
 
     def _gap(self, book: FeedBook, event: Depth, receive_ns: int, sink: Sink) -> None:
         """Updates are missing: the book is stale within this message, the update waits for the snapshot asked for."""
-        self.counters.gaps += 1
         missing = max(event.U - book.last_id - 1, 0) if self._is_spot else 0
         self.lose(book, nanoseconds(event.T or event.E), receive_ns, sink, event.u, missing)
         self._keep(book, event)
@@ -453,6 +452,8 @@ class BinanceAdapter(FeedAdapter):
             known = self._symbol(symbol, event.s)
             if known is None:
                 return
+        if not (event.b and event.B and event.a and event.A):
+            raise BadFrame("number", f"{symbol} best quote: a price or a size is empty")
         if event.u < known.best_id:
             self.counters.stale_dropped += 1
             return
