@@ -194,7 +194,7 @@ class BookModel:
         mid2 = self.mid2()
         if mid2 == 0:
             return 0.0
-        # The edges of the band in exact ints: mid * (1 -+ bps / 10_000) = mid2 * (10_000 * below -+ above) / (20_000 * below).
+        # The edges of the band, mid * (1 -+ bps / 10_000), in exact ints: no level flips by a rounding error.
         ratio = float(bps).as_integer_ratio()
         scale = 20_000 * ratio[1]
         lowest = -(-mid2 * (10_000 * ratio[1] - ratio[0]) // scale)

@@ -13,8 +13,8 @@ class Rows:
     *words* is any buffer of native int64 (``array("q")``, a memoryview of a file). It is only read.
     """
 
-    def __init__(self, words: memoryview[int], count: int = -1) -> None:
-        self.words = words
+    def __init__(self, words: memoryview[int] | array[int], count: int = -1) -> None:
+        self.words: memoryview[int] | array[int] = words
         self.count = len(words) // ROW_WORDS if count < 0 else count
         if self.count * ROW_WORDS > len(words):
             raise ValueError(f"{self.count} rows need {self.count * ROW_WORDS} words, the buffer holds {len(words)}")

@@ -13,6 +13,7 @@ from array import array
 from quotewright.errors import InputError
 
 MAX_DECIMALS = 18
+JsonText = bytes | bytearray | memoryview
 NOT_READ = -0x4000_0000_0000_0000
 POWERS = [int("1" + "0" * n) for n in range(MAX_DECIMALS + 1)]
 
@@ -50,7 +51,7 @@ def exact_steps(text: bytes, decimals: int, where: str, is_rounded: bool = False
     if power >= 0:
         if len(stripped) + power > MAX_DECIMALS:
             raise InputError(f"{where} should fit into {MAX_DECIMALS} digits at {decimals} decimals, was {shown(text)}")
-        steps = int(stripped) * 10**power
+        steps = int(stripped + b"0" * power)
     else:
         if not is_rounded:
             raise InputError(f"{where} should have at most {decimals} decimals, was {shown(text)}")
@@ -123,7 +124,7 @@ class Scanner:
             )
         return value
 
-    def levels(self, text: str | bytes, price_decimals: int, size_decimals: int, field: str) -> int:
+    def levels(self, text: str | JsonText, price_decimals: int, size_decimals: int, field: str) -> int:
         """Read a JSON array of ``[price, size, ...]`` levels into ``pairs`` and return how many there are.
 
         Numbers may be quoted or bare; further scalars of a level are skipped. Prices must be positive, sizes not
@@ -349,7 +350,7 @@ def is_blank(code: int) -> bool:
     return code == 32 or (9 <= code <= 13 and code != 11 and code != 12)
 
 
-def as_bytes(text: str | bytes, label: str, field: str) -> bytes:
+def as_bytes(text: object, label: str, field: str) -> bytes:
     """Return *text* (str, bytes or any buffer, such as ``msgspec.Raw``) as bytes."""
     if isinstance(text, bytes):
         return text
@@ -358,6 +359,6 @@ def as_bytes(text: str | bytes, label: str, field: str) -> bytes:
     if isinstance(text, (bool, int, float)) or text is None:
         raise InputError(f"{label} {field} should be a decimal number as text, was {text!r}".strip())
     try:
-        return bytes(text)
+        return b"".join((text,))  # type: ignore[arg-type]  # any buffer, and nothing else
     except TypeError:
         raise InputError(f"{label} {field} should be text, was {type(text).__name__}".strip()) from None

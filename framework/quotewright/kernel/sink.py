@@ -34,7 +34,7 @@ from quotewright.kernel.codes import (
     TRADE,
 )
 from quotewright.kernel.rows import TapeBuffer
-from quotewright.kernel.scanner import Scanner
+from quotewright.kernel.scanner import JsonText, Scanner
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -160,13 +160,13 @@ class TapeSink:
             return self.row(LEVEL_DELETE, side, price_steps, 0, self.id)
         return False
 
-    def bids(self, levels: bytes | bytearray | memoryview) -> None:
+    def bids(self, levels: JsonText) -> None:
         self.side_levels(BID, levels, "bids")
 
-    def offers(self, levels: bytes | bytearray | memoryview) -> None:
+    def offers(self, levels: JsonText) -> None:
         self.side_levels(OFFER, levels, "offers")
 
-    def side_levels(self, side: int, levels: bytes | bytearray | memoryview, field: str) -> bool:
+    def side_levels(self, side: int, levels: JsonText, field: str) -> bool:
         """Write every level of a JSON array."""
         if not self.is_open:
             raise InputError(f"{field}: no message was begun")

@@ -1,4 +1,4 @@
-"""The readable book: one ``SortedDict`` a side. Second to the ladder in speed, and what the ladder is tested against."""
+"""The readable book, one ``SortedDict`` a side: slower than the ladder, and what the ladder is tested against."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from quotewright.kernel.book import FULL_LEVELS, MAX_STEPS, BookModel
 from quotewright.kernel.codes import (
     BID,
     GAP,
-    KIND_NAMES,
     LEVEL_DELETE,
     LEVEL_SET,
     OFFER,
@@ -19,7 +18,6 @@ from quotewright.kernel.codes import (
 from quotewright.kernel.rows import Rows
 
 BOOK_KINDS = frozenset({LEVEL_SET, LEVEL_DELETE, SNAPSHOT_BEGIN, GAP})
-assert max(BOOK_KINDS) < len(KIND_NAMES)
 
 
 class SortedBook(BookModel):
@@ -73,8 +71,10 @@ class SortedBook(BookModel):
 
     def _is_too_far(self, side: int, price: int) -> bool:
         if side == BID:
-            return 2 * price < self.bids.peekitem(-1)[0]
-        return 2 * price > 3 * self.offers.peekitem(0)[0]
+            best_bid: int = self.bids.peekitem(-1)[0]
+            return 2 * price < best_bid
+        best_offer: int = self.offers.peekitem(0)[0]
+        return 2 * price > 3 * best_offer
 
     def _show_best(self) -> bool:
         before = (self.best_bid, self.best_bid_size, self.best_offer, self.best_offer_size)
@@ -83,7 +83,8 @@ class SortedBook(BookModel):
         return before != (self.best_bid, self.best_bid_size, self.best_offer, self.best_offer_size)
 
     def size_at(self, side: int, price: int) -> int:
-        return (self.bids if side == BID else self.offers).get(price, 0)
+        size: int = (self.bids if side == BID else self.offers).get(price, 0)
+        return size
 
     def levels(self, side: int, count: int) -> list[tuple[int, int]]:
         if side == BID:
