@@ -153,7 +153,6 @@ BREAKS = {  #                what is broken                     QUOTEWRIGHT_BUIL
     "no compiler, asked":   ("CC", "compiled", 1, ""),
     "header":               ("header", "auto", 0, "the build failed"),
     "header, strict":       ("header", "strict", 1, ""),
-    "header, asked":        ("header", "compiled", 1, ""),
     "nothing, interpreted": ("", "interpreted", 0, "QUOTEWRIGHT_BUILD=interpreted"),
 }  # fmt: skip
 
