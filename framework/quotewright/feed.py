@@ -254,6 +254,11 @@ class FeedAdapter:
         """Return the instruments in the venue's metadata answer; a body of another shape raises InputError."""
         raise InputError(f"{self.name}: instruments cannot be read from a file of {len(body)} bytes")
 
+    @classmethod
+    def detect_market(cls, raw: bytes, url: str | None = None) -> str | None:
+        """Return which of ``markets`` a recorded frame or an address belongs to; None if that does not tell."""
+        return None
+
     def guess_instrument(self, symbol: str) -> dict[str, Any]:
         """Return the fields of an Instrument that *symbol* alone tells: names, kind, base, quote, settle."""
         raise InputError(f"{self.name}: nothing can be told from the symbol {symbol!r} alone")

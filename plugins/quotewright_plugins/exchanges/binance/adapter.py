@@ -616,6 +616,12 @@ class BinanceAdapter(FeedAdapter):
 
         return read_exchange_info(body, self.market)
 
+    @classmethod
+    def detect_market(cls, raw: bytes, url: str | None = None) -> str | None:
+        if url and "binance" not in (urlsplit(url).hostname or ""):
+            return None
+        return detect_market(raw, url)
+
     def guess_instrument(self, symbol: str) -> dict[str, Any]:
         from quotewright_plugins.exchanges.binance.exchange_info import guess_instrument
 
