@@ -1,0 +1,46 @@
+cimport cython
+
+cdef long long BUY
+
+cdef class SpotAccounts:
+    cdef readonly long long scale
+    cdef readonly object maker_rate
+    cdef readonly object taker_rate
+    cdef readonly bint has_fees
+    cdef readonly bint fee_in_quote
+    cdef object value_unit
+    cdef object base_unit
+    cdef object fee_unit
+    cdef object fee_divisor
+    cdef object lock_rate
+    cdef list is_funded
+    cdef list base_free
+    cdef list base_locked
+    cdef list quote_free
+    cdef list quote_locked
+    cdef readonly object base_fees
+    cdef readonly object quote_fees
+    cdef readonly dict locks
+    cdef readonly list fees
+    cdef object cost
+    cpdef bint deposit(self, long long account, object base, object quote) except -1
+    cpdef tuple balance(self, long long account)
+    cpdef long long account_count(self) except -1
+    cpdef bint has_funds(self, long long account) except -1
+    cpdef object fee(self, object amount, object rate)
+    @cython.locals(value=object)
+    cpdef object lock_amount(self, long long side, object price, object quantity)
+    @cython.locals(needed=object, free=object)
+    cpdef bint can_place(self, long long account, long long side, object price, object quantity, object order) except -1
+    @cython.locals(value=object)
+    cpdef bint add_cost(self, object price, object quantity) except -1
+    @cython.locals(cost=object)
+    cpdef bint can_pay(self, long long account) except -1
+    @cython.locals(amount=object)
+    cpdef bint lock(self, long long account, long long side, object price, object quantity, object order) except -1
+    @cython.locals(amount=object)
+    cpdef bint release(self, long long account, long long side, object order) except -1
+    @cython.locals(value=object, size=object, maker_fee=object, taker_fee=object, is_maker_base=cython.bint,
+                   is_taker_base=cython.bint, side=cython.longlong)
+    cpdef bint trade(self, long long maker, object maker_order, object maker_leaves, long long taker, long long taker_side, object price, object quantity) except -1
+    cpdef bint book(self, long long account, long long side, object size, object value, object fee, bint is_base) except -1

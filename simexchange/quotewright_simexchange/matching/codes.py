@@ -1,0 +1,196 @@
+"""Whole numbers of the matching core: commands, events, reasons, and how their rows are laid out."""
+
+from typing import Final
+
+# Kinds of an order.
+LIMIT: Final = 1
+MARKET: Final = 2
+
+# Time in force (the codes of quotewright.model.orders.TimeInForce).
+GTC: Final = 0
+IOC: Final = 1
+FOK: Final = 2
+
+# What a post-only order does where it would take.
+NOT_POST_ONLY: Final = 0
+POST_ONLY_REJECT: Final = 1
+POST_ONLY_REPRICE: Final = 2
+
+# What an amend does to the place in the queue.
+QTY_DOWN_KEEPS: Final = 0
+ALWAYS_REQUEUES: Final = 1
+QTY_DOWN_ONLY: Final = 2
+
+# What happens to a post-only order that is amended through the market.
+CROSS_REJECT: Final = 0
+CROSS_CANCEL: Final = 1
+
+TRADING: Final = 0
+"""The one phase so far: everything is taken."""
+
+# Numbers that stand for what a door could not turn into steps. KEEP in an amend: leave this as it is.
+UNREADABLE: Final = -0x8000_0000_0000_0000
+OFF_STEP: Final = -0x7FFF_FFFF_FFFF_FFFF
+KEEP: Final = -0x7FFF_FFFF_FFFF_FFFE
+
+MOST: Final = 0x3FFF_FFFF_FFFF_FFFF
+"""Largest price and quantity in steps, and largest sum of open quantity on a side: 2**62 - 1."""
+
+# Commands, and the columns of a command row.
+NEW: Final = 1
+CANCEL: Final = 2
+CANCEL_ALL: Final = 3
+AMEND: Final = 4
+
+COMMAND_WORDS: Final = 10
+C_OPERATION: Final = 0
+C_ORDER: Final = 1
+C_ACCOUNT: Final = 2
+C_SIDE: Final = 3
+C_KIND: Final = 4
+C_PRICE: Final = 5
+C_QUANTITY: Final = 6
+C_TIF: Final = 7
+C_POST_ONLY: Final = 8
+
+# Events, and the columns of an event row.
+ACCEPTED: Final = 1
+REJECTED: Final = 2
+TRADED: Final = 3
+CANCELED: Final = 4
+CANCEL_REJECTED: Final = 5
+AMENDED: Final = 6
+AMEND_REJECTED: Final = 7
+REPRICED: Final = 8
+
+EVENT_NAMES: Final = (
+    "",
+    "accepted",
+    "rejected",
+    "trade",
+    "canceled",
+    "cancel_rejected",
+    "amended",
+    "amend_rejected",
+    "repriced",
+)
+
+EVENT_WORDS: Final = 11
+E_TYPE: Final = 0
+E_ORDER: Final = 1  # the maker in a trade
+E_OTHER: Final = 2  # the taker in a trade
+E_PRICE: Final = 3
+E_QUANTITY: Final = 4
+E_LEAVES: Final = 5
+E_OTHER_LEAVES: Final = 6
+E_CODE: Final = 7  # a reason; amended: 1 priority kept, 0 lost; trade: the taker's side
+E_ACCOUNT: Final = 8
+E_OTHER_ACCOUNT: Final = 9
+E_NUMBER: Final = 10  # of the trade, or of the acceptance
+
+# The columns of a level change.
+CHANGE_WORDS: Final = 4
+H_SIDE: Final = 0
+H_PRICE: Final = 1
+H_QUANTITY: Final = 2
+H_SEQUENCE: Final = 3
+
+# Reasons, in the order in which the checks of a new order are made; then those of cancels and amends.
+R_NONE: Final = 0
+R_PHASE: Final = 1
+R_DUPLICATE_ID: Final = 2
+R_BAD_QTY: Final = 3
+R_BAD_PRICE: Final = 4
+R_TICK: Final = 5
+R_LOT: Final = 6
+R_MIN_QTY: Final = 7
+R_MAX_QTY: Final = 8
+R_MIN_NOTIONAL: Final = 9
+R_PRICE_BAND: Final = 10
+R_BAD_FLAGS: Final = 11
+R_MAX_OPEN_ORDERS: Final = 12
+R_REDUCE_ONLY: Final = 13
+R_TRIGGER_MET: Final = 14
+R_POST_ONLY: Final = 15
+R_INSUFFICIENT_FUNDS: Final = 16
+R_INSUFFICIENT_MARGIN: Final = 17
+R_UNKNOWN_ORDER: Final = 18
+R_ORDER_CLOSED: Final = 19
+R_NOT_ALLOWED: Final = 20
+R_USER: Final = 21
+R_IOC: Final = 22
+R_FOK: Final = 23
+R_NO_LIQUIDITY: Final = 24
+R_PROTECTION: Final = 25
+R_AMEND_BELOW_FILLED: Final = 26
+
+REASON_NAMES: Final = (
+    "",
+    "phase",
+    "duplicate_id",
+    "bad_qty",
+    "bad_price",
+    "tick",
+    "lot",
+    "min_qty",
+    "max_qty",
+    "min_notional",
+    "price_band",
+    "bad_flags",
+    "max_open_orders",
+    "reduce_only",
+    "trigger_met",
+    "post_only",
+    "insufficient_funds",
+    "insufficient_margin",
+    "unknown_order",
+    "order_closed",
+    "not_allowed",
+    "user",
+    "ioc",
+    "fok",
+    "no_liquidity",
+    "protection",
+    "amend_below_filled",
+)
+
+# An order in the pool: 16 words; its handle is the place of its first word, 0 is none.
+ORDER_WORDS: Final = 16
+O_ID: Final = 0
+O_RANK: Final = 1
+O_OPEN: Final = 2
+O_TOTAL: Final = 3
+O_NEXT: Final = 4
+O_PREVIOUS: Final = 5
+O_LEVEL: Final = 6
+O_SIDE: Final = 7
+O_ACCOUNT: Final = 8
+O_ACCOUNT_NEXT: Final = 9
+O_ACCOUNT_PREVIOUS: Final = 10
+O_POST_ONLY: Final = 11
+O_NUMBER: Final = 12
+
+# A price level in its pool: 8 words, handles likewise.
+LEVEL_WORDS: Final = 8
+L_QUANTITY: Final = 0
+L_HEAD: Final = 1
+L_TAIL: Final = 2
+L_RANK: Final = 3
+L_BEFORE: Final = 4
+L_IS_TOUCHED: Final = 5
+L_IS_ACTIVE: Final = 6
+L_SIDE: Final = 7
+
+# A side of the book: 16 words at side * 16.
+SIDE_WORDS: Final = 16
+S_BEST: Final = 0
+S_BEST_LEVEL: Final = 1
+S_BASE: Final = 2
+S_WINDOW: Final = 3
+S_BITS: Final = 4
+S_SUMMARY: Final = 5
+S_OPEN: Final = 6
+S_LEVELS: Final = 7
+
+NO_RANK: Final = -0x4000_0000_0000_0000
+"""Best rank of an empty side: below every rank, and no taker reaches it."""
