@@ -1,1 +1,37 @@
 """What the box offers, hook by hook. Factories are imported when they are asked for."""
+
+from __future__ import annotations
+
+from quotewright.plugin.lazy import lazy
+from quotewright.plugin.specs import Factory, hookimpl
+
+
+@hookimpl
+def book_models() -> dict[str, Factory]:
+    return {
+        "ladder": lazy("quotewright.kernel.ladder:Ladder"),
+        "sorted": lazy("quotewright_plugins.books.sorted_book:SortedBook"),
+    }
+
+
+@hookimpl
+def strategies() -> dict[str, Factory]:
+    return {
+        "fixed_spread": lazy("quotewright_plugins.strategies.fixed_spread:FixedSpread"),
+        "avellaneda_stoikov": lazy("quotewright_plugins.strategies.avellaneda_stoikov:AvellanedaStoikov"),
+    }
+
+
+@hookimpl
+def risk_rules() -> dict[str, Factory]:
+    return {
+        "position_limit": lazy("quotewright_plugins.risk_rules.position_limit:PositionLimit"),
+        "max_order_size": lazy("quotewright_plugins.risk_rules.max_order_size:MaxOrderSize"),
+        "max_order_value": lazy("quotewright_plugins.risk_rules.max_order_value:MaxOrderValue"),
+        "price_collar": lazy("quotewright_plugins.risk_rules.price_collar:PriceCollar"),
+        "daily_loss": lazy("quotewright_plugins.risk_rules.daily_loss:DailyLoss"),
+        "drawdown": lazy("quotewright_plugins.risk_rules.drawdown:Drawdown"),
+        "price_shock": lazy("quotewright_plugins.risk_rules.price_shock:PriceShock"),
+        "stale_book": lazy("quotewright_plugins.risk_rules.stale_book:StaleBook"),
+        "kill_switch": lazy("quotewright_plugins.risk_rules.kill_switch:KillSwitch"),
+    }

@@ -45,7 +45,7 @@ class Recorder(Protocol):
 
     def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None: ...
 
-    def on_report(self, now_ns: int, rows: int, report: Report, view: View | None) -> None: ...
+    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None: ...
 
     def on_timer(self, now_ns: int, rows: int, timer: int) -> None: ...
 
@@ -225,9 +225,7 @@ class Pipeline:
         for venue in self.venues:
             for report in venue.take_reports(now_ns):
                 order = self.manager.on_report(report, now_ns)
-                self.recorder.on_report(
-                    now_ns, self.rows_consumed, report, order.view if order is not None else None
-                )
+                self.recorder.on_report(now_ns, self.rows_consumed, report, order)
                 if order is None:
                     if (
                         self.manager.strays

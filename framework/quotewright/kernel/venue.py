@@ -8,6 +8,7 @@ from quotewright.kernel.codes import NEVER
 
 if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
+    from quotewright.wiring import VenueContext
 
 
 class Venue:
@@ -19,6 +20,9 @@ class Venue:
 
     keeps_priority_on_reduce = False
     """Whether an amend that only lowers the quantity keeps the place in the queue (the quote manager asks)."""
+
+    def connect(self, context: VenueContext) -> None:
+        """Take what the run consists of: instruments, the tape if there is one, seed and start; called once."""
 
     def run(self, until_ns: int) -> int:
         """Let everything happen at the venue up to *until_ns* and return when the first report becomes known here.

@@ -1,0 +1,202 @@
+"""The verbs that run something: ``backtest``, ``paper``, and ``report`` for what has run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from quotewright.cli.options import RunOptions, announce, json_option, run_options
+from quotewright.errors import ConfigError, NotFoundError
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config
+    from quotewright.plugin.registry import PluginSet
+    from quotewright.runtime.session import Outcome, Session
+    from quotewright.tape.tape import Tape
+
+SPEEDS = "real, max, or a factor such as 10"
+
+
+@click.command()
+@click.argument("configs", metavar="CONFIG...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    metavar="TAPE",
+    type=click.Path(path_type=Path),
+    help="A tape, or a recording that the config's feed can read (it is imported first).",
+)
+@click.option("--no-report", is_flag=True, help="Write no HTML report.")
+@run_options
+def backtest(configs: tuple[Path, ...], data: Path, no_report: bool, options: RunOptions) -> int:
+    """Run CONFIG on a recorded market, in virtual time."""
+    from quotewright.runtime.session import backtest as run
+
+    announce()
+    config, plugins = options.load(configs)
+    with only_json_on_stdout(options.as_json):
+        folder = run_folder(config, "backtest", options.out)
+        tape = open_market_data(data, config, plugins, folder)
+        with watching(options, live=False) as (watcher, prepared):
+            outcome = run(config, plugins, tape, folder, watcher, prepared)
+    return conclude(outcome, options, no_report)
+
+
+@click.command()
+@click.argument("configs", metavar="CONFIG...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Market time to run; default: until Ctrl-C."
+)
+@click.option("--speed", default=None, metavar="SPEED", help=f"{SPEEDS}; default real on a terminal, else max.")
+@click.option("--no-report", is_flag=True, help="Write no HTML report.")
+@run_options
+def paper(
+    configs: tuple[Path, ...], seconds: float | None, speed: str | None, no_report: bool, options: RunOptions
+) -> int:
+    """Run CONFIG against the market of its own venue, such as the embedded local exchange."""
+    announce()
+    config, plugins = options.load(configs)
+    return run_paper(config, plugins, seconds, speed, no_report, options, "paper")
+
+
+def run_paper(
+    config: Config,
+    plugins: PluginSet,
+    seconds: float | None,
+    speed: str | None,
+    no_report: bool,
+    options: RunOptions,
+    verb: str,
+) -> int:
+    """Run *config* as ``paper`` does and tell how it ended; other commands that run one share it."""
+    from quotewright.runtime.session import paper as run
+
+    factor = speed_factor(speed, options.as_json)
+    if seconds is None and factor == 0:
+        if speed is not None:
+            raise ConfigError("--speed max needs an end: give --seconds")
+        factor = 1.0
+    with only_json_on_stdout(options.as_json):
+        folder = run_folder(config, verb, options.out)
+        with watching(options, live=factor > 0) as (watcher, prepared):
+            outcome = run(config, plugins, seconds, factor, folder, watcher, prepared)
+    return conclude(outcome, options, no_report)
+
+
+@click.command()
+@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@json_option
+def report(run_path: Path, as_json: bool) -> int:
+    """Write the report of a finished run again and say where it is."""
+    from quotewright.report.html import write_report
+
+    path = write_report(run_path)
+    if as_json:
+        print_json({"report": str(path)})
+    else:
+        from quotewright.report.table import print_summary
+        from quotewright.runtime.folder import read_summary
+
+        print_summary(read_summary(run_path))
+    return 0
+
+
+def speed_factor(speed: str | None, as_json: bool) -> float:
+    """Return market seconds per second of wall time, 0.0 for as fast as possible."""
+    if speed is None:
+        return 1.0 if sys.stderr.isatty() and not as_json else 0.0
+    if speed == "max":
+        return 0.0
+    if speed == "real":
+        return 1.0
+    try:
+        factor = float(speed.removesuffix("x"))
+    except ValueError:
+        factor = -1.0
+    if not 0 < factor < 1e6:
+        raise click.UsageError(f"--speed should be {SPEEDS}, was '{speed}'")
+    return factor
+
+
+def run_folder(config: Config, verb: str, out: Path | None) -> Path:
+    """Make and return the folder of a run: *out*, or what ``run.record`` says with a number that is free."""
+    from quotewright.runtime.folder import new_folder
+
+    return new_folder(config, verb, out)
+
+
+def open_market_data(data: Path, config: Config, plugins: PluginSet, folder: Path) -> Tape:
+    """Return the tape at *data*; a recording is imported with the config's feed first, into the run's folder."""
+    from quotewright.tape.tape import TapeFile
+
+    if not data.exists():
+        raise NotFoundError(f"no market data at {data}; make a tape with: quotewright data import FILE {data}")
+    if data.is_dir():
+        return TapeFile.open(data)
+    from quotewright.tape.importing import import_file
+
+    (feed,) = config.feeds.values() if len(config.feeds) == 1 else (None,)
+    path = folder / "tape"
+    import_file([data], path, plugins=plugins, feed=feed)
+    return TapeFile.open(path)
+
+
+@contextlib.contextmanager
+def only_json_on_stdout(as_json: bool) -> Iterator[None]:
+    """With ``--json``, let whatever a plugin prints go to standard error."""
+    if not as_json:
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+@contextlib.contextmanager
+def watching(options: RunOptions, live: bool) -> Iterator[tuple[Any, Any]]:
+    """Give what shows a run while it goes on: the live view or one line of progress, nothing when not on a terminal."""
+    from quotewright.runtime.terminal import LiveView, Progress, tell_failures
+
+    def prepared(session: Session) -> None:
+        tell_failures(session, view)
+
+    view: Any = None
+    if sys.stderr.isatty():
+        view = LiveView() if live and not options.as_json else Progress()
+    if view is None:
+        yield None, prepared
+        return
+    with view:
+        yield view, prepared
+
+
+def conclude(outcome: Outcome, options: RunOptions, no_report: bool) -> int:
+    """Write the report and the summary, print what the user asked for, and return the exit code."""
+    from quotewright.runtime.folder import write_summary
+
+    folder = outcome.folder
+    if folder is not None:
+        write_summary(folder, outcome.summary)
+        if not no_report:
+            from quotewright.report.html import write_report
+
+            outcome.summary["report"] = str(write_report(folder))
+            write_summary(folder, outcome.summary)
+    if options.as_json:
+        print_json(outcome.summary)
+    else:
+        from quotewright.report.table import print_summary
+
+        print_summary(outcome.summary)
+    return outcome.exit_code
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object; Decimals come out as exact numbers."""
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
+    click.echo(msgspec.json.format(encoded, indent=2).decode())

@@ -1,0 +1,301 @@
+"""The record of a run: the order log and its digest, fills, refusals, samples for the report."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from array import array
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from quotewright.kernel.codes import BUY
+from quotewright.kernel.portfolio import money
+from quotewright.model.orders import CancelOrder, Fill, NewOrder
+
+if TYPE_CHECKING:
+    from quotewright.kernel.orders import Order
+    from quotewright.kernel.rules import Refusal, RiskRule
+    from quotewright.kernel.view import View
+    from quotewright.model.orders import Command, Report
+    from quotewright.runtime.inputlog import InputLogWriter
+
+MOST_SAMPLES = 4096
+MOST_FILLS = 100_000
+MOST_REFUSALS_TOLD = 200
+
+SAMPLE_COLUMNS = (
+    "time_ns",
+    "mid2",
+    "best_bid",
+    "best_offer",
+    "own_bid_ticks",
+    "own_offer_ticks",
+    "position_lots",
+    "equity",
+    "spread",
+    "fees",
+    "is_good",
+    "risk_state",
+)
+FILL_COLUMNS = ("time_ns", "event_ns", "order_number", "side", "price_ticks", "quantity_lots", "is_maker", "mid2")
+_FLOATS = ("equity", "spread", "fees")
+MONEY = 1e-18
+
+
+class Samples:
+    """Points in time of one instrument, at most :data:`MOST_SAMPLES`: when full, every second one is dropped."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, array[Any]] = {name: array("d" if name in _FLOATS else "q") for name in SAMPLE_COLUMNS}
+        self.every = 1
+        self._skip = 0
+
+    def add(self, values: Sequence[float]) -> None:
+        """Keep one point, or pass it over while only every n-th one is kept."""
+        if self._skip:
+            self._skip -= 1
+            return
+        self._skip = self.every - 1
+        for column, value in zip(self.columns.values(), values, strict=True):
+            column.append(value)
+        if len(self.columns["time_ns"]) >= MOST_SAMPLES:
+            for name, column in self.columns.items():
+                self.columns[name] = column[::2]
+            self.every *= 2
+            self._skip = self.every - 1
+
+
+class QuoteStatistics:
+    """How a strategy's quotes stood at the sample times: shares of the samples, and distances to the touch."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.stale = 0
+        self.quoting = [0, 0]
+        self.at_touch = [0, 0]
+        self.two_sided = 0
+        self.distance_ticks = [0.0, 0.0]
+
+    def add(self, view: View, own_bid: int, own_offer: int) -> None:
+        """Count one sample; own quotes in ticks, 0 for none."""
+        self.samples += 1
+        if not view.is_book_good:
+            self.stale += 1
+            return
+        bid, offer = view.best_bid_ticks(), view.best_offer_ticks()
+        if own_bid:
+            self.quoting[0] += 1
+            self.distance_ticks[0] += bid - own_bid
+            self.at_touch[0] += own_bid >= bid
+        if own_offer:
+            self.quoting[1] += 1
+            self.distance_ticks[1] += own_offer - offer
+            self.at_touch[1] += own_offer <= offer
+        self.two_sided += bool(own_bid and own_offer)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures; shares are of all samples, distances the mean in ticks over the samples with a quote."""
+        count = max(1, self.samples)
+        return {
+            "samples": self.samples,
+            "stale_share": self.stale / count,
+            "two_sided_share": self.two_sided / count,
+            "bid": self._side(0, count),
+            "offer": self._side(1, count),
+        }
+
+    def _side(self, side: int, count: int) -> dict[str, float | None]:
+        quoting = self.quoting[side]
+        return {
+            "quoting_share": quoting / count,
+            "at_touch_share": self.at_touch[side] / count,
+            "distance_ticks": self.distance_ticks[side] / quoting if quoting else None,
+        }
+
+
+class RunRecorder:
+    """Keeps the record of a run in *folder* (None: in memory only). It sees everything and changes nothing.
+
+    The order log holds pipeline time, order numbers and commands, one JSON line each, and nothing that differs between
+    two runs of the same inputs; ``order_log_sha256`` is its digest.
+    """
+
+    def __init__(self, folder: Path | None, inputs: InputLogWriter | None = None) -> None:
+        self.folder = folder
+        self.inputs = inputs
+        self.views: tuple[View, ...] = ()
+        self.samples: dict[int, Samples] = {}
+        self.statistics: dict[int, QuoteStatistics] = {}
+        self.fills: dict[str, array[int]] = {}
+        self.fill_count = 0
+        self.fills_dropped = 0
+        self.orders = 0
+        self.cancels = 0
+        self.amends = 0
+        self.refusals_told: list[tuple[int, str, str, str]] = []
+        self.failures: dict[str, str] = {}
+        self.on_failure: Callable[[str], None] | None = None
+        self._digest = hashlib.sha256()
+        self._encoder = msgspec.json.Encoder()
+        self._orders_file: IO[bytes] | None = None
+        self._fills_file: IO[str] | None = None
+        if folder is not None:
+            self._orders_file = (folder / "orders.jsonl").open("wb")
+            self._fills_file = (folder / "fills.csv").open("w", encoding="utf-8", newline="")
+            self._fills_file.write(
+                "time_ns,event_ns,instrument,order_number,side,price,quantity,is_maker,fee,fee_currency,mid\n"
+            )
+
+    def watch(self, views: tuple[View, ...]) -> None:
+        """Say which views there are; called once after wiring."""
+        self.views = views
+        self.samples = {view.instrument_id: Samples() for view in views}
+        self.statistics = {view.instrument_id: QuoteStatistics() for view in views}
+        self.fills = {name: array("q") for name in ("instrument", *FILL_COLUMNS)}
+
+    def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
+        line = self._encoder.encode((now_ns, command)) + b"\n"
+        self._digest.update(line)
+        if self._orders_file is not None:
+            self._orders_file.write(line)
+        if self.inputs is not None:
+            self.inputs.intent(now_ns, rows, command)
+        if isinstance(command, NewOrder):
+            self.orders += 1
+        elif isinstance(command, CancelOrder):
+            self.cancels += 1
+        else:
+            self.amends += 1
+
+    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None:
+        if self.inputs is not None:
+            self.inputs.report(now_ns, rows, report)
+        if order is None or not isinstance(report, Fill):
+            return
+        view = order.view
+        self.fill_count += 1
+        values = (
+            view.instrument_id,
+            now_ns,
+            report.event_ns,
+            order.number,
+            order.side,
+            report.price_ticks,
+            report.quantity_lots,
+            int(report.is_maker),
+            view.known_mid2,
+        )
+        if len(self.fills["instrument"]) < MOST_FILLS:
+            for column, value in zip(self.fills.values(), values, strict=True):
+                column.append(value)
+        else:
+            self.fills_dropped += 1
+        if self._fills_file is not None:
+            self._fills_file.write(_fill_line(now_ns, report, order, view))
+
+    def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
+        if self.inputs is not None:
+            self.inputs.timer(now_ns, rows, timer)
+
+    def on_operator(self, now_ns: int, rows: int, action: str) -> None:
+        if self.inputs is not None:
+            self.inputs.operator(now_ns, rows, action)
+
+    def on_refusal(self, now_ns: int, command: Command, refusal: Refusal, view: View) -> None:
+        if len(self.refusals_told) < MOST_REFUSALS_TOLD:
+            self.refusals_told.append((now_ns, refusal.rule, refusal.reason, refusal.text))
+
+    def on_sample(self, now_ns: int) -> None:
+        for view in self.views:
+            own_bid, own_offer = own_quotes(view)
+            book = view.book
+            portfolio = view.portfolio
+            known = view.known_mid2
+            self.samples[view.instrument_id].add(
+                (
+                    now_ns,
+                    known,
+                    book.best_bid,
+                    book.best_offer,
+                    own_bid,
+                    own_offer,
+                    portfolio.position_lots,
+                    portfolio.equity_at(known) * MONEY,
+                    portfolio.spread() * MONEY,
+                    portfolio.fees_at(known) * MONEY,
+                    int(view.is_book_good),
+                    view.risk_state,
+                )
+            )
+            self.statistics[view.instrument_id].add(view, own_bid, own_offer)
+
+    def on_strategy_failure(self, now_ns: int, strategy: str, error: BaseException) -> None:
+        text = "".join(traceback.format_exception(error))
+        self.fail(strategy, f"strategy {strategy} raised and is stopped, its orders are cancelled", error, text)
+
+    def on_rule_failure(self, rule: RiskRule, error: BaseException) -> None:
+        """Note that a rule raised; the gate makes it fail closed."""
+        text = "".join(traceback.format_exception(error))
+        self.fail(rule.name, f"risk rule {rule.name} raised and fails closed: nothing but cancels passes", error, text)
+
+    def fail(self, name: str, sentence: str, error: BaseException, text: str) -> None:
+        """Keep a plugin's failure and tell it once, traceback and all."""
+        if name in self.failures:
+            return
+        self.failures[name] = f"{sentence}: {type(error).__name__}: {error}"
+        if self.on_failure is not None:
+            self.on_failure(f"{text}{sentence}")
+
+    @property
+    def order_log_sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Flush and close what is on disk, and write the samples beside it."""
+        for file in (self._orders_file, self._fills_file):
+            if file is not None:
+                file.close()
+        self._orders_file = None
+        self._fills_file = None
+        if self.inputs is not None:
+            self.inputs.close()
+        if self.folder is not None:
+            save_samples(self.folder / "samples.npz", self)
+
+
+def own_quotes(view: View) -> tuple[int, int]:
+    """Return our best live bid and offer in ticks, 0 for none."""
+    bid = 0
+    offer = 0
+    for order in view.live:
+        if order.side == BUY:
+            bid = max(bid, order.price_ticks)
+        elif offer == 0 or order.price_ticks < offer:
+            offer = order.price_ticks
+    return bid, offer
+
+
+def save_samples(path: Path, recorder: RunRecorder) -> None:
+    """Write samples and fills of every instrument as NumPy columns named ``<table>/<instrument id>/<column>``."""
+    import numpy as np
+
+    columns: dict[str, Any] = {}
+    for number, samples in recorder.samples.items():
+        for name, column in samples.columns.items():
+            columns[f"samples/{number}/{name}"] = np.array(column)
+    for name, filled in recorder.fills.items():
+        columns[f"fills/{name}"] = np.array(filled)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **columns)
+
+
+def _fill_line(now_ns: int, report: Fill, order: Order, view: View) -> str:
+    instrument = view.instrument
+    return (
+        f"{now_ns},{report.event_ns},{instrument.name},{order.number},{'buy' if order.side == BUY else 'sell'},"
+        f"{instrument.price(report.price_ticks)},{instrument.quantity(report.quantity_lots)},{int(report.is_maker)},"
+        f"{money(report.fee):f},{report.fee_currency},{instrument.price_from_steps(view.known_mid2) / 2:f}\n"
+    )

@@ -1,0 +1,223 @@
+"""One run from wiring to summary: the same steps whether a tape, a local exchange or a clock drives it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import attrs
+
+from quotewright.config.toml import to_toml
+from quotewright.errors import ConfigError
+from quotewright.kernel.codes import HALT, NEVER
+from quotewright.runtime.inputlog import InputLogWriter
+from quotewright.runtime.recorder import RunRecorder
+from quotewright.wiring import Wired, assemble
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config
+    from quotewright.plugin.registry import PluginSet
+    from quotewright.tape.tape import Tape
+
+GRACE_NS = 10_000_000_000
+"""How long after the end, in market time, reports on the last cancels are waited for."""
+SLICE_MESSAGES = 50_000
+MOST_REPORT_POINTS = 2000
+FINEST_SAMPLE_NS = 100_000_000
+COARSEST_SAMPLE_NS = 60_000_000_000
+
+Watcher = Callable[["Session"], None]
+
+
+@attrs.define(kw_only=True)
+class Outcome:
+    """How a run ended: its summary (see ``docs/run-folder.md``) and the exit code it deserves."""
+
+    summary: dict[str, Any]
+    folder: Path | None
+    exit_code: int
+
+
+class Session:
+    """A run in the making. ``verb`` is ``backtest`` or ``paper``; *folder* None keeps everything in memory.
+
+    *span_ns* is how much market time the run is expected to take, 0 if that is not known: it sets how often the
+    record samples.
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        config: Config,
+        plugins: PluginSet,
+        tape: Tape | None = None,
+        folder: Path | None = None,
+        span_ns: int = 0,
+        record_inputs: bool = False,
+    ) -> None:
+        self.verb = verb
+        self.config = config
+        self.plugins = plugins
+        self.folder = folder
+        inputs = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.toml").write_text(to_toml(config.values), encoding="utf-8")
+            if record_inputs:
+                inputs = InputLogWriter(folder / "inputs.log", {"verb": verb, "seed": config.run.seed})
+        self.recorder = RunRecorder(folder, inputs)
+        sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
+        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns)
+        self.pipeline = self.wired.pipeline
+        self.recorder.watch(self.wired.views)
+        self.wired.gate.on_failure = self.recorder.on_rule_failure
+        self.is_interrupted = False
+        self.started = time.monotonic()
+        self.start_ns = self.wired.market.start_ns
+        self.pipeline.start(self.start_ns)
+
+    @property
+    def now_ns(self) -> int:
+        return self.pipeline.now_ns
+
+    def advance(self, until_ns: int, most_messages: int = SLICE_MESSAGES) -> bool:
+        """Take inputs up to *until_ns*, at most *most_messages* messages; return whether more may be left."""
+        return self.pipeline.advance(until_ns, most_messages) >= most_messages and not self.is_interrupted
+
+    def run_through(self, until_ns: int, watcher: Watcher | None = None) -> None:
+        """Take every input up to *until_ns* as fast as possible, telling *watcher* after every slice."""
+        step_ns = max(1, (until_ns - self.now_ns) // 200)
+        while not self.is_interrupted and self.now_ns < until_ns:
+            target = min(until_ns, self.now_ns + step_ns)
+            while self.advance(target):
+                if watcher is not None:
+                    watcher(self)
+            if watcher is not None:
+                watcher(self)
+
+    async def run_paced(self, until_ns: int, speed: float, watcher: Watcher | None = None) -> None:
+        """Take inputs in step with the wall clock, *speed* market seconds to a second, until *until_ns* (NEVER: for ever)."""
+        begun = time.monotonic()
+        start_ns = self.now_ns
+        while not self.is_interrupted and self.now_ns < until_ns:
+            target = min(until_ns, start_ns + int((time.monotonic() - begun) * speed * 1e9))
+            while self.advance(target):
+                await anyio.lowlevel.checkpoint()
+            if watcher is not None:
+                watcher(self)
+            await anyio.sleep(0.02)
+
+    def interrupt(self) -> None:
+        """Ask the run to end after the input at hand: orders are cancelled, the record is flushed and reported."""
+        self.is_interrupted = True
+        self.pipeline.is_stopping = True
+
+    def finish(self) -> Outcome:
+        """Cancel what is open, take the last reports, close the record, and return the summary."""
+        from quotewright.report.summary import summarise
+
+        self.pipeline.finish(GRACE_NS)
+        self.recorder.on_sample(self.now_ns)
+        self.recorder.close()
+        summary = summarise(self, time.monotonic() - self.started)
+        for venue in self.wired.venues.values():
+            venue.close()
+        self.wired.market.source.close()
+        return Outcome(summary=summary, folder=self.folder, exit_code=self.exit_code())
+
+    def exit_code(self) -> int:
+        """Return 130 if a person interrupted, 6 if the rules halted the run, 1 if a plugin failed, else 0."""
+        if self.is_interrupted:
+            return 130
+        if self.recorder.failures:
+            return 1
+        return 6 if self.wired.gate.state >= HALT else 0
+
+
+def sampling(span_ns: int) -> int:
+    """Return how often to sample a run of *span_ns*, so that the report has at most about 2,000 points."""
+    rough = max(FINEST_SAMPLE_NS, min(COARSEST_SAMPLE_NS, span_ns // MOST_REPORT_POINTS))
+    return rough // FINEST_SAMPLE_NS * FINEST_SAMPLE_NS
+
+
+@contextmanager
+def interruptible(session: Session) -> Iterator[None]:
+    """While a run goes on, the first Ctrl-C or SIGTERM ends it in order; a second Ctrl-C raises KeyboardInterrupt."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if session.is_interrupted and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        print("quotewright: stopping: orders are cancelled, then the report is written", file=sys.stderr)
+        session.interrupt()
+
+    before: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            before[number] = signal.signal(number, stop)
+        except ValueError:  # not the main thread: whoever runs us there interrupts by calling interrupt()
+            break
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def backtest(
+    config: Config,
+    plugins: PluginSet,
+    tape: Tape,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+    prepared: Callable[[Session], None] | None = None,
+) -> Outcome:
+    """Run *config* on *tape* in virtual time and return the outcome.
+
+    Raises:
+        InputError: the tape shows a row before it happened.
+        ConfigError: the config does not fit the tape or the plugins.
+    """
+    if tape.rows.count == 0:
+        raise ConfigError("the tape holds no rows; nothing can be tested on it")
+    info = tape.info
+    session = Session("backtest", config, plugins, tape, folder, info.end_ns - info.start_ns)
+    if prepared is not None:
+        prepared(session)
+    with interruptible(session):
+        session.run_through(min(info.end_ns, session.wired.market.end_ns), watcher)
+    return session.finish()
+
+
+def paper(
+    config: Config,
+    plugins: PluginSet,
+    seconds: float | None,
+    speed: float = 0.0,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+    prepared: Callable[[Session], None] | None = None,
+) -> Outcome:
+    """Run *config* against its own market for *seconds* of market time (None: until interrupted).
+
+    *speed* is market seconds per second of wall time; 0 is as fast as possible, which needs *seconds*.
+    """
+    if seconds is None and speed <= 0:
+        raise ConfigError("as fast as possible needs an end: give --seconds, or --speed real")
+    span_ns = round(seconds * 1e9) if seconds is not None else 0
+    session = Session("paper", config, plugins, None, folder, span_ns, record_inputs=folder is not None)
+    if prepared is not None:
+        prepared(session)
+    until_ns = session.start_ns + span_ns if span_ns else NEVER
+    with interruptible(session):
+        if speed > 0:
+            anyio.run(session.run_paced, until_ns, speed, watcher)
+        else:
+            session.run_through(until_ns, watcher)
+    return session.finish()

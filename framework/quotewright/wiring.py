@@ -1,0 +1,350 @@
+"""From a config and a set of plugins to a pipeline: names become objects, units become ticks, lots and money."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from quotewright.config.units import Amount
+from quotewright.errors import ConfigError
+from quotewright.kernel.codes import MONEY_SCALE, NEVER
+from quotewright.kernel.pipeline import Desk, Pipeline
+from quotewright.kernel.quoting import QuoteManager
+from quotewright.kernel.risk import RiskGate
+from quotewright.kernel.signals import Signal, TradeFlow, Volatility
+from quotewright.kernel.source import RowSource
+from quotewright.kernel.venue import Venue
+from quotewright.kernel.view import View
+from quotewright.model.names import resolve
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config, FeedTable, RiskTable, StrategyTable
+    from quotewright.kernel.book import BookModel
+    from quotewright.kernel.pipeline import Recorder
+    from quotewright.kernel.rules import RiskRule
+    from quotewright.model.instrument import Instrument
+    from quotewright.plugin.registry import PluginSet
+    from quotewright.tape.tape import Tape
+
+
+class BoundAmount:
+    """An amount of a config file tied to instruments: whole lots of a quantity, money of a value.
+
+    A value (``200 USDT``) becomes lots at the last known mid, rounded down; a quantity (``0.5 BTC``) becomes
+    money at that mid.
+    """
+
+    def __init__(self, amount: Amount, views: Sequence[View], where: str) -> None:
+        self.amount = amount
+        self.where = where
+        self._lots: dict[int, int] = {}
+        self._money: dict[int, int] = {}
+        for view in views:
+            self._bind(view)
+        if views and not self._lots and not self._money:
+            units = sorted({unit for view in views for unit in _units(view.instrument)})
+            raise ConfigError(
+                f"{where}: unit '{amount.unit}' fits no instrument of this run; expected {', '.join(units)}"
+            )
+
+    def _bind(self, view: View) -> None:
+        instrument = view.instrument
+        if self.amount.unit in (instrument.base, "lots", "contracts", "base"):
+            quantity = self.amount.value
+            lots = int(quantity) if self.amount.unit == "lots" else int(quantity // instrument.lot_size)
+            if quantity > 0 and lots == 0:
+                raise ConfigError(
+                    f"{self.where}: {self.amount} is less than one lot of {instrument.name} ({instrument.lot_size})"
+                )
+            self._lots[view.instrument_id] = lots
+        elif self.amount.unit in (instrument.quote, instrument.settle, "quote"):
+            self._money[view.instrument_id] = to_money(self.amount.value)
+
+    def lots(self, view: View) -> int:
+        """Return whole lots, rounded down; 0 for a value while no mid is known."""
+        fixed = self._lots.get(view.instrument_id)
+        if fixed is not None:
+            return fixed
+        lot2 = view.portfolio.unit * view.lot_steps * view.known_mid2
+        return 2 * self._money.get(view.instrument_id, 0) // lot2 if lot2 > 0 else 0
+
+    def money(self, view: View) -> int:
+        """Return quote money; a quantity is valued at the last known mid, rounded down."""
+        fixed = self._money.get(view.instrument_id)
+        if fixed is not None:
+            return fixed
+        lots = self._lots.get(view.instrument_id, 0)
+        return lots * view.lot_steps * view.portfolio.unit * view.known_mid2 // 2
+
+    def applies_to(self, view: View) -> bool:
+        """Return whether the amount's unit means something for this instrument."""
+        return view.instrument_id in self._lots or view.instrument_id in self._money
+
+
+def _units(instrument: Instrument) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(unit for unit in (instrument.base, instrument.quote, instrument.settle) if unit))
+
+
+def to_money(value: Decimal) -> int:
+    """Return *value* as whole 10^-18 of its currency; ConfigError if it is finer."""
+    scaled = value.scaleb(MONEY_SCALE)
+    if scaled != scaled.to_integral_value():
+        raise ConfigError(f"{value} is finer than 10^-{MONEY_SCALE}")
+    return int(scaled)
+
+
+@attrs.frozen(kw_only=True)
+class BindContext:
+    """What a strategy or a rule is bound to. ``view`` and ``instrument`` are those of a strategy; a rule sees ``views``."""
+
+    name: str
+    where: str
+    views: tuple[View, ...]
+    seed: int = 0
+
+    @property
+    def view(self) -> View:
+        """The view of the strategy's instrument; the first one for a rule."""
+        return self.views[0]
+
+    @property
+    def instrument(self) -> Instrument:
+        found: Instrument = self.view.instrument
+        return found
+
+    @property
+    def instrument_id(self) -> int:
+        return self.view.instrument_id
+
+    def amount(self, amount: Amount, key: str = "") -> BoundAmount:
+        """Tie *amount* to the instruments; ConfigError if its unit fits none of them."""
+        return BoundAmount(amount, self.views, f"{self.where}.{key}" if key else self.where)
+
+    def money(self, amount: Amount, key: str = "") -> int:
+        """Return an amount of quote currency as money; ConfigError if it is of another unit."""
+        quotes = {view.instrument.settle or view.instrument.quote for view in self.views} | {"quote"}
+        if amount.unit not in quotes:
+            where = f"{self.where}.{key}" if key else self.where
+            raise ConfigError(f"{where}: unit should be {' or '.join(sorted(quotes - {'quote'}))}, was '{amount.unit}'")
+        return to_money(amount.value)
+
+    def volatility(self, window_ns: int) -> Volatility:
+        """Have the kernel keep the volatility of the instrument's mid over *window_ns*, in steps per root second."""
+        signal = Volatility(window_ns)
+        self._keep(signal, False)
+        return signal
+
+    def trade_flow(self, window_ns: int) -> TradeFlow:
+        """Have the kernel keep the signed share of takers' volume over *window_ns*."""
+        signal = TradeFlow(window_ns)
+        self._keep(signal, True)
+        return signal
+
+    def _keep(self, signal: Signal, counts_trades: bool) -> None:
+        if len(self.views) != 1:
+            raise ConfigError(f"{self.where}: a signal belongs to one instrument; only a strategy can ask for it")
+        self.view.add_signal(signal, counts_trades)
+
+
+@attrs.frozen(kw_only=True)
+class VenueContext:
+    """What a venue is connected to at wiring. ``tape`` is None unless a recorded market drives the run."""
+
+    name: str
+    where: str
+    instruments: tuple[Instrument, ...]
+    tape: Tape | None
+    seed: int
+    start_ns: int
+    cards: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class FeedContext:
+    """What a feed opens its market with: the tape given to the run, if any, and the venues by table name."""
+
+    name: str
+    where: str
+    tape: Tape | None
+    venues: Mapping[str, Venue]
+    seed: int
+    instruments: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Market:
+    """Rows and what they speak of. ``end_ns`` is NEVER for a market that goes on; times are pipeline time."""
+
+    source: RowSource
+    instruments: tuple[Instrument, ...]
+    start_ns: int
+    end_ns: int = NEVER
+
+
+@attrs.frozen(kw_only=True)
+class Wired:
+    """A run, ready to start."""
+
+    market: Market
+    views: tuple[View, ...]
+    desks: tuple[Desk, ...]
+    rules: tuple[RiskRule, ...]
+    venues: dict[str, Venue]
+    gate: RiskGate
+    pipeline: Pipeline
+    tape: Tape | None
+
+
+def assemble(config: Config, plugins: PluginSet, tape: Tape | None, recorder: Recorder, sample_ns: int = 0) -> Wired:
+    """Build every object that *config* names and wire them into a pipeline.
+
+    Args:
+        tape: The recorded market of a backtest; it must be causal.
+        recorder: Told of everything that happens; it changes nothing.
+        sample_ns: How often the recorder samples, 0 for what the config says.
+
+    Raises:
+        ConfigError: a table that names what is not there, or values that do not fit the instruments.
+    """
+    if tape is not None:
+        tape.require_causal()
+    seed = config.run.seed
+    venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
+    market = _open_market(config, plugins, tape, venues)
+    cards = _cards(config, plugins)
+    for name, venue in venues.items():
+        table = config.venues[name]
+        venue.connect(
+            VenueContext(
+                name=name,
+                where=table.where,
+                instruments=market.instruments,
+                tape=tape,
+                seed=seed,
+                start_ns=market.start_ns,
+                cards=cards,
+            )
+        )
+    views: list[View | None] = [None] * len(market.instruments)
+    desks = [_desk(config, plugins, table, market, venues, views, seed) for table in config.strategies.values()]
+    if not desks:
+        raise ConfigError(f"{_files(config)}: no strategy is configured; add a table [strategies.NAME]")
+    watched = tuple(view for view in views if view is not None)
+    rules = [_rule(plugins, table, watched, seed) for table in config.risk.values()]
+    gate = RiskGate(rules, list(watched))
+    for view in watched:
+        view.account = gate
+    pipeline = Pipeline(
+        market.source,
+        views,
+        desks,
+        gate,
+        list(venues.values()),
+        recorder,
+        sample_ns or int(config.run.sample),
+    )
+    return Wired(
+        market=market,
+        views=watched,
+        desks=tuple(desks),
+        rules=tuple(rules),
+        venues=venues,
+        gate=gate,
+        pipeline=pipeline,
+        tape=tape,
+    )
+
+
+def _files(config: Config) -> str:
+    return ", ".join(config.files) or "config"
+
+
+def _open_market(config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue]) -> Market:
+    if len(config.feeds) != 1:
+        count = "no feed is" if not config.feeds else f"{len(config.feeds)} feeds are"
+        raise ConfigError(f"{_files(config)}: {count} configured; a run takes one table [feeds.NAME]")
+    (table,) = config.feeds.values()
+    feed = plugins.build("feed_adapters", table)
+    market = feed.market(
+        FeedContext(
+            name=table.name,
+            where=table.where,
+            tape=tape,
+            venues=venues,
+            seed=config.run.seed,
+            instruments=table.instruments,
+        )
+    )
+    if not isinstance(market, Market):
+        raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
+    return market
+
+
+def _cards(config: Config, plugins: PluginSet) -> dict[str, Any]:
+    wanted = {table.card for table in config.venues.values() if table.card}
+    return {name: plugins.get("venue_cards", name) for name in sorted(wanted)}
+
+
+def _desk(
+    config: Config,
+    plugins: PluginSet,
+    table: StrategyTable,
+    market: Market,
+    venues: dict[str, Venue],
+    views: list[View | None],
+    seed: int,
+) -> Desk:
+    number = _instrument_number(table, market)
+    taken = views[number]
+    if taken is not None:
+        raise ConfigError(f"{table.where}: {taken.instrument.name} is quoted by another strategy already")
+    venue_name = table.venue or (next(iter(venues)) if len(venues) == 1 else "")
+    if venue_name not in venues:
+        known = ", ".join(venues) or "none"
+        raise ConfigError(f"{table.where}.venue: no venue called '{venue_name}' is configured; configured: {known}")
+    (feed,) = config.feeds.values()
+    view = View(market.instruments[number], number, _book(plugins, feed))
+    views[number] = view
+    strategy = plugins.build("strategies", table)
+    strategy.bind(BindContext(name=table.name, where=table.where, views=(view,), seed=seed))
+    venue = venues[venue_name]
+    manager = QuoteManager(
+        table.requote.ticks,
+        int(Decimal(str(table.requote.spread_fraction)) * 1_000_000),
+        bool(venue.keeps_priority_on_reduce),
+    )
+    return Desk(table.name, strategy, view, manager, venue)
+
+
+def _book(plugins: PluginSet, feed: FeedTable) -> BookModel:
+    table = {"plugin": feed.book} if isinstance(feed.book, str) else dict(feed.book)
+    book: BookModel = plugins.build("book_models", table, f"{feed.where}.book")
+    return book
+
+
+def _instrument_number(table: StrategyTable, market: Market) -> int:
+    names = [instrument.name for instrument in market.instruments]
+    if table.instrument in ("", "*"):
+        if len(names) == 1:
+            return 0
+        raise ConfigError(f"{table.where}.instrument: name one of {', '.join(names)}")
+    for number, instrument in enumerate(market.instruments):
+        if table.instrument in (instrument.name, instrument.symbol, instrument.name.partition("@")[0]):
+            return number
+    found = resolve(table.instrument, market.instruments)
+    if found is None:
+        raise ConfigError(
+            f"{table.where}.instrument: no '{table.instrument}' in this market; it has {', '.join(names)}"
+        )
+    return market.instruments.index(found)
+
+
+def _rule(plugins: PluginSet, table: RiskTable, views: tuple[View, ...], seed: int) -> RiskRule:
+    rule: RiskRule = plugins.build("risk_rules", table)
+    rule.name = table.name
+    rule.mode = table.mode
+    rule.bind(BindContext(name=table.name, where=table.where, views=views, seed=seed))
+    return rule

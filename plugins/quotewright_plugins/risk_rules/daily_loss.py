@@ -1,0 +1,68 @@
+"""Stop for the day after losing too much."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from quotewright.config.units import Amount, Duration, Percent, TimeOfDay
+from quotewright.kernel.portfolio import money
+from quotewright.kernel.rules import RiskRule
+from quotewright.model.orders import RiskState
+from quotewright.plugin.settings import at_least, between, configured, positive, setting
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.wiring import BindContext
+
+DAY_NS = 86_400_000_000_000
+
+
+@configured
+class DailyLoss(RiskRule):
+    """Set ``on_breach`` when the profit of the day, realised and open, fees taken off, is a loss of ``limit`` or more.
+
+    The day begins at ``reset``; a new day starts from the equity of that moment. ``confirm`` readings in a row must
+    agree before the state latches. Released by the operator, or with ``latch = "daily"`` also by the new day.
+    """
+
+    limit: Amount = setting(doc="largest loss of a day in quote currency", check=positive)
+    warn_at: Percent = setting("80%", doc="share of the limit at which the rule warns", check=between("0.01", "1"))
+    reset: TimeOfDay = setting("00:00 UTC", doc="when the day begins")
+    every: Duration = setting("1s", doc="how often the profit is read", check=at_least(1))
+    confirm: int = setting(1, doc="readings in a row that must be beyond the limit", check=at_least(1))
+    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting("halt", doc="state of the system after the loss")
+    latch: Literal["manual", "daily"] = setting("manual", doc="who releases the latch besides the operator")
+
+    def bind(self, context: BindContext) -> None:
+        """Take the limit as money."""
+        self.wake_every_ns = int(self.every)
+        self._limit = context.money(self.limit, "limit")
+        self._warn = int(self._limit * self.warn_at)
+        self._first = context.views[0]
+        self._day = -1
+        self._opening = 0
+        self._readings = 0
+
+    def on_wake(self, view: View) -> None:
+        """Read the profit of the day; once per wake-up, not once per instrument."""
+        if view is not self._first:
+            return
+        equity = view.account_equity
+        day = (view.now_ns - self.reset) // DAY_NS
+        if day != self._day:
+            self._day = day
+            self._opening = equity
+            self._readings = 0
+            if self.latch == "daily" or self.state <= RiskState.WARNING:
+                self.set_state(RiskState.NORMAL, "")
+        if self.state > RiskState.WARNING:
+            return
+        loss = self._opening - equity
+        self._readings = self._readings + 1 if loss >= self._limit else 0
+        text = f"lost {money(loss):.8f} today, limit {money(self._limit):f}"
+        if self._readings >= self.confirm:
+            self.set_state(RiskState[self.on_breach.upper()], text)
+        elif loss >= self._warn:
+            self.set_state(RiskState.WARNING, text)
+        else:
+            self.set_state(RiskState.NORMAL, "")

@@ -1,0 +1,73 @@
+"""Stop after equity has fallen too far from its peak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from quotewright.config.units import Amount, Duration, Percent
+from quotewright.errors import ConfigError
+from quotewright.kernel.portfolio import money
+from quotewright.kernel.rules import RiskRule
+from quotewright.model.orders import RiskState
+from quotewright.plugin.settings import at_least, between, configured, positive, setting
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.wiring import BindContext
+
+
+@configured
+class Drawdown(RiskRule):
+    """Set ``on_breach`` when equity lies ``limit`` or more below its highest point since the start or the last release.
+
+    ``limit`` is an amount of quote currency, or a share of ``capital``. It is latched until the operator releases it,
+    and the peak then starts anew. It watches equity, never the price.
+    """
+
+    limit: Amount | Percent = setting(
+        doc="largest fall of equity from its peak: an amount, or a share of capital", check=positive
+    )
+    capital: Amount | None = setting(
+        None, doc="capital that a percentage is taken of, in quote currency", check=positive
+    )
+    warn_at: Percent = setting("80%", doc="share of the limit at which the rule warns", check=between("0.01", "1"))
+    every: Duration = setting("1s", doc="how often equity is read", check=at_least(1))
+    confirm: int = setting(1, doc="readings in a row that must be beyond the limit", check=at_least(1))
+    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting("halt", doc="state of the system after the fall")
+
+    def bind(self, context: BindContext) -> None:
+        """Take the limit as money."""
+        self.wake_every_ns = int(self.every)
+        if isinstance(self.limit, Amount):
+            self._limit = context.money(self.limit, "limit")
+        elif self.capital is None:
+            raise ConfigError(f"{context.where}.capital: a limit of {self.limit} needs the capital it is a share of")
+        else:
+            self._limit = int(context.money(self.capital, "capital") * self.limit)
+        self._warn = int(self._limit * self.warn_at)
+        self._first = context.views[0]
+        self._peak: int | None = None
+        self._readings = 0
+
+    def on_wake(self, view: View) -> None:
+        """Read equity; once per wake-up, not once per instrument."""
+        if view is not self._first or self.state > RiskState.WARNING:
+            return
+        equity = view.account_equity
+        if self._peak is None or equity > self._peak:
+            self._peak = equity
+        fall = self._peak - equity
+        self._readings = self._readings + 1 if fall >= self._limit else 0
+        text = f"equity {money(fall):.8f} below its peak, limit {money(self._limit):f}"
+        if self._readings >= self.confirm:
+            self.set_state(RiskState[self.on_breach.upper()], text)
+        elif fall >= self._warn:
+            self.set_state(RiskState.WARNING, text)
+        else:
+            self.set_state(RiskState.NORMAL, "")
+
+    def release(self, now_ns: int) -> bool:
+        """Release the latch; the peak starts anew at the next reading."""
+        self._peak = None
+        self._readings = 0
+        return super().release(now_ns)

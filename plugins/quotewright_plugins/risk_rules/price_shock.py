@@ -1,0 +1,122 @@
+"""Step aside when the price jumps, and come back when it stands still again."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+from quotewright.config.units import Duration, Percent
+from quotewright.kernel.rules import RiskRule
+from quotewright.model.orders import RiskState
+from quotewright.plugin.settings import at_least, configured, positive, setting
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.wiring import BindContext
+
+
+@configured
+class Resume:
+    """When a shock is over: the mid has moved less than ``below`` within the last ``for``."""
+
+    below: Percent = setting("0.5%", doc="largest move that counts as standing still", check=positive)
+    window: Duration = setting("30s", doc="how long the price must have stood still", check=at_least(1))
+
+
+@configured
+class PriceShock(RiskRule):
+    """Set ``on_breach`` when the mid has moved by ``move`` or more within ``window``, up or down.
+
+    The move is that between the highest or lowest mid of the rolling window and the mid now, so a slow drift never
+    trips it. The state ends when the mid has stayed within ``resume.below`` for ``resume.window``, counted from the
+    shock on and wherever the price then is.
+    """
+
+    move: Percent = setting(doc="move of the mid that counts as a shock", check=positive)
+    window: Duration = setting("30s", doc="window over which the move is taken", check=at_least(1))
+    every: Duration = setting("100ms", doc="how often the mid is read", check=at_least(1))
+    resume: Resume = setting(factory=Resume, doc="when the shock is over")
+    on_breach: Literal["reduce_only", "cancel_all"] = setting("cancel_all", doc="state of the system during a shock")
+
+    def bind(self, context: BindContext) -> None:
+        """Start the windows of every instrument."""
+        self.wake_every_ns = int(self.every)
+        self._watched = {
+            view.instrument_id: _Watched(_Window(int(self.window)), _Window(int(self.resume.window)))
+            for view in context.views
+        }
+
+    def on_wake(self, view: View) -> None:
+        """Read one instrument's mid and take the most severe state of all."""
+        if view.mid2 > 0:
+            self._read(self._watched[view.instrument_id], view)
+        for watched in self._watched.values():
+            if watched.shock_ns is not None:
+                self.set_state(RiskState[self.on_breach.upper()], watched.why)
+                return
+        self.set_state(RiskState.NORMAL, "")
+
+    def _read(self, watched: _Watched, view: View) -> None:
+        now_ns, mid2 = view.now_ns, view.mid2
+        watched.moves.add(now_ns, mid2)
+        watched.calm.add(now_ns, mid2)
+        low, high = watched.moves.low(), watched.moves.high()
+        away, base = (mid2 - low, low) if (mid2 - low) * high >= (high - mid2) * low else (high - mid2, high)
+        if away >= self.move * base:
+            watched.shock_ns = now_ns
+            share = Decimal(away) / base * 100
+            watched.why = f"{view.instrument.name}: mid moved {share:.3f} % within {self.window}, limit {self.move}"
+        elif watched.shock_ns is not None and now_ns - watched.shock_ns >= self.resume.window:
+            low, high = watched.calm.low(), watched.calm.high()
+            if high - low < self.resume.below * low:
+                watched.shock_ns = None
+
+    def release(self, now_ns: int) -> bool:
+        """Forget the shock; the windows start anew."""
+        for watched in self._watched.values():
+            watched.shock_ns = None
+            watched.moves.clear()
+            watched.calm.clear()
+        return super().release(now_ns)
+
+
+class _Window:
+    """The lowest and highest of the values of the last *span_ns*; each reading costs the same, however many there are."""
+
+    def __init__(self, span_ns: int) -> None:
+        self.span_ns = span_ns
+        self.lows: deque[tuple[int, int]] = deque()
+        self.highs: deque[tuple[int, int]] = deque()
+
+    def add(self, now_ns: int, value: int) -> None:
+        while self.lows and self.lows[-1][1] >= value:
+            self.lows.pop()
+        while self.highs and self.highs[-1][1] <= value:
+            self.highs.pop()
+        self.lows.append((now_ns, value))
+        self.highs.append((now_ns, value))
+        for values in (self.lows, self.highs):
+            while values[0][0] < now_ns - self.span_ns:
+                values.popleft()
+
+    def low(self) -> int:
+        return self.lows[0][1]
+
+    def high(self) -> int:
+        return self.highs[0][1]
+
+    def clear(self) -> None:
+        self.lows.clear()
+        self.highs.clear()
+
+
+@attrs.define
+class _Watched:
+    """The windows of one instrument's mid, and when it last shocked."""
+
+    moves: _Window
+    calm: _Window
+    shock_ns: int | None = None
+    why: str = ""

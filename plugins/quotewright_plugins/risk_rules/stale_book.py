@@ -1,0 +1,51 @@
+"""Stop quoting on a book that nobody has written to for too long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.config.units import Duration
+from quotewright.kernel.rules import RiskRule
+from quotewright.model.orders import RiskState
+from quotewright.plugin.settings import at_least, configured, setting
+
+if TYPE_CHECKING:
+    from quotewright.kernel.rules import Refusal
+    from quotewright.kernel.view import View
+    from quotewright.model.orders import AmendOrder, NewOrder
+
+
+@configured
+class StaleBook(RiskRule):
+    """Set CANCEL_ALL while a book has been silent for ``max_age``, and refuse every order on it, a reducing one too.
+
+    A book that is stale by its own account (a gap, a failed check, crossed) stops quoting whatever the rules say; this
+    rule adds silence.
+    """
+
+    exempts_reducing = False
+    max_age: Duration = setting(doc="silence after which a book is no longer believed", check=at_least(1))
+    every: Duration = setting("100ms", doc="how often the age is read", check=at_least(1))
+
+    def __attrs_post_init__(self) -> None:
+        self.wake_every_ns = int(self.every)
+        self._silent: dict[int, str] = {}
+
+    def on_wake(self, view: View) -> None:
+        """Read the age of one book."""
+        if view.messages and view.book_age_ns >= self.max_age:
+            self._silent[view.instrument_id] = (
+                f"{view.instrument.name}: no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}"
+            )
+        else:
+            self._silent.pop(view.instrument_id, None)
+        for number in sorted(self._silent):
+            self.set_state(RiskState.CANCEL_ALL, self._silent[number])
+            return
+        self.set_state(RiskState.NORMAL, "")
+
+    def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
+        """Refuse every order while the book is too old."""
+        if view.book_age_ns < self.max_age:
+            return None
+        return self.refuse("silent", f"no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}")
