@@ -122,10 +122,9 @@ class Run:
         book.apply(rows_of(self.buffer))
         return book
 
-    def wants_snapshot(self, actions: list[Action] | None = None) -> bool:
-        return any(
-            isinstance(action, FetchSnapshot) for action in (self.adapter.actions() if actions is None else actions)
-        )
+    def wants_snapshot(self) -> bool:
+        """Drain the actions and return whether a snapshot is among them."""
+        return any(isinstance(action, FetchSnapshot) for action in self.adapter.actions())
 
 
 def state(adapter: FeedAdapter, symbol: str = "BTCUSDT") -> str:

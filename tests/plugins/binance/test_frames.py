@@ -48,7 +48,7 @@ def combined(stream: str, body: bytes) -> bytes:
     return b'{"stream":"' + stream.encode() + b'","data":' + body + b"}"
 
 
-@pytest.mark.parametrize("wrap", [lambda stream, body: body, combined], ids=["raw", "combined"])
+@pytest.mark.parametrize("wrap", [lambda _stream, body: body, combined], ids=["raw", "combined"])
 class TestEachFrame:
     def test_spot_trade_of_a_maker_buyer_is_a_sale(self, wrap):
         (row,) = Run("spot").ws(wrap("btcusdt@trade", SPOT_TRADE), 5)
