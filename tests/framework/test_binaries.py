@@ -53,7 +53,8 @@ def pretend_compiled(first: Path, second: Path, suffix: str = SUFFIX) -> None:
 def load(first: Path) -> ModuleType:
     """Return the layout's own copy of the module, without importing its package."""
     spec = importlib.util.spec_from_file_location("binaries_of_a_layout", first / "quotewright/binaries.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
