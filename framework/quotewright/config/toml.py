@@ -38,8 +38,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (*UNITS, Path)):
         return str(value)
     if attrs.has(type(value)):
-        fields = attrs.fields(type(value))
-        return {field.name: plain(getattr(value, field.name)) for field in fields if field.init}
+        made = {field.name: getattr(value, field.name) for field in attrs.fields(type(value)) if field.init}
+        return plain(made)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
