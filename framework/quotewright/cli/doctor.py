@@ -60,7 +60,7 @@ def examine(plugins_dir: tuple[Path, ...] = ()) -> dict[str, Any]:
     errors.extend(f"package {name} is not installed" for name, version in packages.items() if not version)
     offers: list[dict[str, str]] = []
     try:
-        plugins = RunOptions(plugins_dir=plugins_dir).discover(strict=False)
+        plugins = RunOptions(plugins_dir=plugins_dir).discover(strict=False).loaded()
     except QuotewrightError as error:
         errors.append(f"plugins: {error}")
     else:

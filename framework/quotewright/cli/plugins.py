@@ -23,7 +23,7 @@ from quotewright.plugin.settings import config_model
 @click.pass_context
 def plugins(ctx: click.Context, show_all: bool, plugins_dir: tuple[Path, ...], as_json: bool) -> int:
     """List what plugins offer: one line for each name."""
-    found = RunOptions(plugins_dir=plugins_dir).discover(strict=False)
+    found = RunOptions(plugins_dir=plugins_dir).discover(strict=False).loaded()
     ctx.obj = found
     if ctx.invoked_subcommand is not None:
         return 0
@@ -111,17 +111,11 @@ def why(found: PluginSet, name: str) -> None:
         what = f"{SINGULAR[offer.hook]} '{offer.name}'" if offer.hook in SINGULAR else f"plugin '{offer.name}'"
         origin = f"{offer.distribution} {offer.version}".strip() or "a module named by hand"
         click.echo(f"{what}: plugin {offer.plugin} of {origin}, module {offer.module}")
-        click.echo(f"  {_outcome(found, offer)}")
+        click.echo(f"  {_outcome(offer)}")
 
 
-def _outcome(found: PluginSet, offer: Offer) -> str:
-    if offer.status != "ok":
-        return f"{offer.status}: {offer.reason}"
-    try:
-        found.get(offer.hook, offer.name)
-    except ConfigError as error:
-        return f"failed: {error}"
-    return "loaded: it can be used by this name"
+def _outcome(offer: Offer) -> str:
+    return f"{offer.status}: {offer.reason}" if offer.status != "ok" else "loaded: it can be used by this name"
 
 
 @plugins.command()

@@ -204,9 +204,21 @@ class PluginSet:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise ConfigError(
-                f"{SINGULAR[hook]} '{name}' of {_origin(offer)} cannot be imported: {fault(error)}"
-            ) from error
+            whose = "" if offer.plugin == name else f" of {_origin(offer)}"
+            raise ConfigError(f"{SINGULAR[hook]} '{name}'{whose} cannot be imported: {fault(error)}") from error
+
+    def loaded(self) -> PluginSet:
+        """Return the same plugins with every factory imported; one that cannot be is listed as failed."""
+        offers = []
+        for offer in self.offers:
+            reason = ""
+            if offer.status == "ok":
+                try:
+                    self.get(offer.hook, offer.name)
+                except ConfigError as error:
+                    reason = str(error)
+            offers.append(attrs.evolve(offer, status="failed", reason=reason) if reason else offer)
+        return PluginSet(offers, self.errors, self.folders)
 
     def model(self, hook: str, name: str) -> type | None:
         """Return the attrs class with the config keys of a factory, None if it takes none."""
