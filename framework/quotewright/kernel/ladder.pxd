@@ -5,6 +5,7 @@ from quotewright.kernel.rows cimport Rows
 cdef long long BID, OFFER, GAP, LEVEL_DELETE, LEVEL_SET, ROW_WORDS, SNAPSHOT_BEGIN
 cdef long long FULL_LEVELS, MAX_STEPS, NO_KEY, FLUSH
 
+@cython.locals(place=cython.longlong)
 cdef long long high_bit(long long word) noexcept
 
 cdef class LadderSide:

@@ -24,7 +24,7 @@ class TapeBuffer(Rows):
     """Rows that are being written. Growing replaces ``words``: read it anew after each append."""
 
     def __init__(self, capacity: int = 1024) -> None:
-        self.store = array("q", bytes(8 * ROW_WORDS * capacity))
+        self.store = array("q", bytes(8 * ROW_WORDS * max(capacity, 1)))
         super().__init__(self.store, 0)
 
     def append(self, event_ns: int, receive_ns: int, price: int, size: int, id: int, word: int) -> bool:

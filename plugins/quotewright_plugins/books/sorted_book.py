@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sortedcontainers import SortedDict
-
+from quotewright.errors import InputError
 from quotewright.kernel.book import FULL_LEVELS, MAX_STEPS, BookModel
 from quotewright.kernel.codes import (
     BID,
@@ -16,6 +15,7 @@ from quotewright.kernel.codes import (
     SNAPSHOT_BEGIN,
 )
 from quotewright.kernel.rows import Rows
+from sortedcontainers import SortedDict
 
 BOOK_KINDS = frozenset({LEVEL_SET, LEVEL_DELETE, SNAPSHOT_BEGIN, GAP})
 
@@ -29,6 +29,8 @@ class SortedBook(BookModel):
         self.offers: SortedDict[int, int] = SortedDict()
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
+        if first < 0 or last > rows.count:
+            raise InputError(f"rows {first} to {last} should lie within the {rows.count} rows there are")
         words = rows.words
         had_snapshot = has_gap = is_touched = False
         for row in range(first, last):
