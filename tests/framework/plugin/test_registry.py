@@ -14,8 +14,7 @@ from quotewright.errors import ConfigError
 from quotewright.kernel.book import BookModel
 from quotewright.kernel.rules import CheckRule
 from quotewright.kernel.strategy import Strategy
-from quotewright.plugin import configured, hookimpl, lazy, positive, setting
-from quotewright.plugin import registry as registry_module
+from quotewright.plugin import configured, discovery, hookimpl, lazy, positive, setting
 from quotewright.plugin.registry import ROLES, SINGULAR, PluginSet
 from quotewright.plugin.specs import PROJECT
 
@@ -46,8 +45,8 @@ class Acme:
 @pytest.fixture(autouse=True)
 def _no_installed_plugins(monkeypatch):
     """Only what a test names is found: what is installed here differs from machine to machine."""
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [])
-    monkeypatch.delenv(registry_module.VARIABLE, raising=False)
+    monkeypatch.setattr(discovery, "entry_points", lambda group: [])
+    monkeypatch.delenv(discovery.VARIABLE, raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +58,7 @@ def _same_path(monkeypatch):
         del sys.modules[name]
 
 
-def discover(*extra, strict=True, **rest):
+def find(*extra, strict=True, **rest):
     return PluginSet.discover(extra=extra, strict=strict, **rest)
 
 
@@ -71,11 +70,11 @@ def installed(monkeypatch, *entries):
         load = plugin if callable(plugin) and not isinstance(plugin, type) else lambda: plugin
         return SimpleNamespace(name=name, value=f"{name}.module", dist=dist, load=load)
 
-    monkeypatch.setattr(registry_module, "entry_points", lambda group: [entry(*one) for one in entries])
+    monkeypatch.setattr(discovery, "entry_points", lambda group: [entry(*one) for one in entries])
 
 
 def test_offers_say_who_offers_what():
-    plugins = discover(Acme())
+    plugins = find(Acme())
     assert plugins.names("strategies") == ["gone", "late", "still"]
     assert plugins.offer("risk_rules", "max_position").record() == {
         "name": "max_position",
@@ -93,12 +92,12 @@ def test_offers_say_who_offers_what():
 
 def test_distribution_and_version_are_those_of_the_installed_package(monkeypatch):
     installed(monkeypatch, ("acme-rules", "1.2", "acme", Acme()))
-    offer = discover().offer("risk_rules", "max_position")
+    offer = find().offer("risk_rules", "max_position")
     assert (offer.distribution, offer.version, offer.plugin) == ("acme-rules", "1.2", "acme")
 
 
 def test_loading_everything_finds_factories_that_cannot_be_imported():
-    loaded = {offer.name: offer for offer in discover(Acme()).loaded().offers}
+    loaded = {offer.name: offer for offer in find(Acme()).loaded().offers}
     assert loaded["gone"].status == "failed"
     assert loaded["gone"].reason.startswith("strategy 'gone' of Acme cannot be imported: ModuleNotFoundError")
     assert (loaded["late"].status, loaded["late"].reason) == ("ok", "")
@@ -140,7 +139,7 @@ UNKNOWN = {
 @pytest.mark.parametrize(("hook", "name", "message"), UNKNOWN.values(), ids=UNKNOWN)
 def test_a_name_that_is_not_there_is_told_with_those_that_are(hook, name, message):
     with pytest.raises(ConfigError) as caught:
-        discover(Acme()).get(hook, name)
+        find(Acme()).get(hook, name)
     assert str(caught.value).startswith(message)
     assert caught.value.exit_code == 4
 
@@ -148,7 +147,7 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(hook, name, messag
 def test_every_hook_has_a_word_for_one_of_its_offers():
     for hook, word in SINGULAR.items():
         with pytest.raises(ConfigError, match=f"^no {word} called 'x'; installed: none$"):
-            discover().get(hook, "x")
+            find().get(hook, "x")
 
 
 # Two plugins, one name.
@@ -157,7 +156,7 @@ def test_every_hook_has_a_word_for_one_of_its_offers():
 def test_a_name_offered_twice_is_an_error_that_names_both_and_the_remedy(monkeypatch):
     installed(monkeypatch, ("quotewright", "0.1", "builtin", Acme()), ("acme-rules", "1.0", "acme-rules", Acme()))
     with pytest.raises(ConfigError) as caught:
-        discover()
+        find()
     assert str(caught.value) == (
         "two plugins offer strategies 'still': builtin and acme-rules; disable one under [plugins]: "
         'disable = ["acme-rules:still"]'
@@ -166,12 +165,10 @@ def test_a_name_offered_twice_is_an_error_that_names_both_and_the_remedy(monkeyp
 
 def test_a_clash_is_listed_and_blocks_only_the_name(monkeypatch):
     installed(monkeypatch, ("quotewright", "0.1", "builtin", Acme()), ("acme-rules", "1.0", "acme-rules", Acme()))
-    plugins = discover(strict=False)
+    plugins = find(strict=False)
     assert {offer.status for offer in plugins.offers} == {"clash"}
     assert len(plugins.errors) == 4
-    with pytest.raises(
-        ConfigError, match=r"^strategy 'still' of acme-rules 1\.0 cannot be used \(clash\): two"
-    ):
+    with pytest.raises(ConfigError, match=r"^strategy 'still' of acme-rules 1\.0 cannot be used \(clash\): two"):
         plugins.get("strategies", "still")
     with pytest.raises(ConfigError, match=r"^two plugins offer"):
         plugins.require_sound()
@@ -186,7 +183,7 @@ def test_one_offer_or_one_plugin_or_one_distribution_can_be_disabled(monkeypatch
         [f"acme:{name}" for name in names],
         [f"acme-dist:{name}" for name in names],
     ):
-        plugins = discover(disabled=disabled)
+        plugins = find(disabled=disabled)
         assert plugins.offer("strategies", "still").plugin == "builtin"
         away = [offer for offer in plugins.offers if offer.plugin == "acme"]
         assert {(offer.status, offer.reason) for offer in away} == {("disabled", "disabled under [plugins]")}
@@ -194,7 +191,7 @@ def test_one_offer_or_one_plugin_or_one_distribution_can_be_disabled(monkeypatch
 
 def test_a_disabled_name_says_so():
     with pytest.raises(ConfigError, match=r"^strategy 'still' of Acme cannot be used \(disabled\): disabled under"):
-        discover(Acme(), disabled=["Acme:still"]).get("strategies", "still")
+        find(Acme(), disabled=["Acme:still"]).get("strategies", "still")
 
 
 def test_plugins_of_one_name_are_told_apart_by_their_distribution(monkeypatch):
@@ -206,7 +203,7 @@ def test_plugins_of_one_name_are_told_apart_by_their_distribution(monkeypatch):
     installed(
         monkeypatch, ("a", "1", "acme", Acme()), ("b", "1", "acme", Other()), ("b", "1", "acme", SimpleNamespace())
     )
-    assert [offer.plugin for offer in discover().offers if offer.name == "plain"] == ["b.acme"]
+    assert [offer.plugin for offer in find().offers if offer.name == "plain"] == ["b.acme"]
 
 
 # An allow-list.
@@ -217,7 +214,7 @@ def test_only_allowed_distributions_are_imported(monkeypatch):
         raise AssertionError("a distribution that is not allowed was imported")
 
     installed(monkeypatch, ("quotewright", "0.1", "builtin", Acme()), ("evil-dist", "1.0", "evil", load))
-    plugins = discover(allow=["acme_rules"])
+    plugins = find(allow=["acme_rules"])
     assert plugins.names("risk_rules") == ["max_position"]
     (evil,) = [offer for offer in plugins.offers if offer.plugin == "evil"]
     assert (evil.status, evil.reason) == ("disabled", "distribution 'evil-dist' is not on the list [plugins] allow")
@@ -229,7 +226,7 @@ def test_only_allowed_distributions_are_imported(monkeypatch):
 
 def test_an_allowed_name_may_be_spelt_with_underscores(monkeypatch):
     installed(monkeypatch, ("Acme.Rules", "1.0", "acme", Acme()))
-    assert discover(allow=["acme_rules"]).names("risk_rules") == ["max_position"]
+    assert find(allow=["acme_rules"]).names("risk_rules") == ["max_position"]
 
 
 # Plugins that are at fault.
@@ -252,7 +249,7 @@ RAISED = {
 
 @pytest.mark.parametrize(("error", "reason"), RAISED.values(), ids=RAISED)
 def test_a_hook_that_raises_is_listed_and_blocks_nothing_else(error, reason):
-    plugins = discover(raising(error), Acme(), disabled=["Acme:max_position"])
+    plugins = find(raising(error), Acme(), disabled=["Acme:max_position"])
     assert plugins.names("strategies") == ["gone", "late", "still"]
     assert plugins.offer("risk_rules", "max_position").plugin == "Broken"
     (failed,) = [offer for offer in plugins.offers if offer.status == "failed"]
@@ -268,7 +265,7 @@ def test_a_plugin_that_raises_in_any_hook_blocks_nothing_else(hook):
         raise RuntimeError("broken")
 
     broken = type("Broken", (), {hook: hookimpl(raises)})()
-    plugins = discover(broken, Acme())
+    plugins = find(broken, Acme())
     assert plugins.names("risk_rules") == ["max_position"]
     (failed,) = [offer for offer in plugins.offers if offer.status == "failed"]
     assert failed.reason.startswith(f"hook '{hook}' raised RuntimeError: broken")
@@ -276,7 +273,7 @@ def test_a_plugin_that_raises_in_any_hook_blocks_nothing_else(hook):
 
 def test_a_keyboard_interrupt_is_passed_on():
     with pytest.raises(KeyboardInterrupt):
-        discover(raising(KeyboardInterrupt()))
+        find(raising(KeyboardInterrupt()))
 
 
 RETURNED = {
@@ -297,7 +294,7 @@ RETURNED = {
 @pytest.mark.parametrize(("returned", "reason"), RETURNED.values(), ids=RETURNED)
 def test_what_a_hook_returns_is_looked_at(returned, reason):
     plugin = type("Odd", (), {"strategies": hookimpl(lambda self: returned)})()
-    (offer,) = discover(plugin).offers
+    (offer,) = find(plugin).offers
     assert offer.status == "failed"
     assert offer.reason.startswith(reason)
 
@@ -312,7 +309,7 @@ def test_a_card_is_a_path_and_a_command_must_not_take_our_names():
         def commands(self):
             return {"backtest": print}
 
-    reasons = {offer.name: offer.reason for offer in discover(Odd()).offers}
+    reasons = {offer.name: offer.reason for offer in find(Odd()).offers}
     assert reasons == {
         "a": "",
         "b": "should be the path of a card, was int",
@@ -344,9 +341,9 @@ MISMADE = {
 @pytest.mark.parametrize(("plugin", "message"), MISMADE.values(), ids=MISMADE)
 def test_a_hook_that_is_not_one_is_an_error_under_the_plugins_name(plugin, message):
     with pytest.raises(ConfigError) as caught:
-        discover(plugin(), Acme())
+        find(plugin(), Acme())
     assert str(caught.value) == message
-    plugins = discover(plugin(), Acme(), strict=False)
+    plugins = find(plugin(), Acme(), strict=False)
     assert plugins.errors == (message,)
     assert plugins.names("risk_rules") == ["max_position"]
     assert [offer.status for offer in plugins.offers if offer.plugin == plugin.__name__] == ["failed"]
@@ -355,7 +352,7 @@ def test_a_hook_that_is_not_one_is_an_error_under_the_plugins_name(plugin, messa
 def test_a_hook_unlike_any_is_told_with_all_that_there_are():
     plugin = type("Odd", (), {"zzz": hookimpl(lambda self: {})})()
     with pytest.raises(ConfigError, match="no hook called 'zzz'; hooks: feed_adapters, book_models"):
-        discover(plugin)
+        find(plugin)
 
 
 def test_an_optional_hook_and_a_wrapper():
@@ -370,12 +367,12 @@ def test_an_optional_hook_and_a_wrapper():
         def strategies(self):
             return (yield)
 
-    (offer,) = discover(Odd()).offers
+    (offer,) = find(Odd()).offers
     assert offer.reason == "hook 'strategies' is a wrapper; a hook returns names and factories"
 
 
 def test_a_plugin_that_marks_nothing_offers_nothing():
-    (offer,) = discover(SimpleNamespace(strategies=dict)).offers
+    (offer,) = find(SimpleNamespace(strategies=dict)).offers
     assert offer.reason == "offers nothing: none of its functions is marked @hookimpl"
 
 
@@ -402,31 +399,31 @@ def test_each_module_and_package_of_a_folder_is_a_plugin(tmp_path):
     (tmp_path / "_private.py").write_text("raise ValueError")
     (tmp_path / "notes.txt").write_text("no plugin")
     (tmp_path / "folder").mkdir()
-    plugins = discover(plugins_dir=tmp_path)
+    plugins = find(plugins_dir=tmp_path)
     assert [(offer.name, offer.plugin) for offer in plugins.offers] == [("mine", "one"), ("other", "two")]
     assert plugins.offers[0].distribution == f"{tmp_path.name}/one.py"
-    assert discover(plugins_dir=[str(tmp_path)]).names("strategies") == ["mine", "other"]
+    assert find(plugins_dir=[str(tmp_path)]).names("strategies") == ["mine", "other"]
 
 
 def test_the_environment_names_folders_too(tmp_path):
     (tmp_path / "three.py").write_text(RULE)
-    plugins = discover(environment={registry_module.VARIABLE: str(tmp_path)})
+    plugins = find(environment={discovery.VARIABLE: str(tmp_path)})
     assert plugins.names("strategies") == ["mine"]
     assert plugins.folders == (tmp_path.resolve(),)
-    assert discover(plugins_dir=tmp_path, environment={registry_module.VARIABLE: str(tmp_path)}).errors == ()
+    assert find(plugins_dir=tmp_path, environment={discovery.VARIABLE: str(tmp_path)}).errors == ()
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"^--plugins-dir should be a folder of plugin modules, '.*gone' is none$"):
-        discover(plugins_dir=tmp_path / "gone")
+        find(plugins_dir=tmp_path / "gone")
     with pytest.raises(ConfigError, match=r"^QUOTEWRIGHT_PLUGINS_DIR should be a folder"):
-        discover(environment={registry_module.VARIABLE: str(tmp_path / "gone")})
+        find(environment={discovery.VARIABLE: str(tmp_path / "gone")})
 
 
 def test_a_file_named_like_a_module_of_python_does_not_stand_before_it(tmp_path):
     (tmp_path / "json.py").write_text(RULE)
     (tmp_path / "antigravity.py").write_text(RULE.replace('"mine"', '"other"'))
-    assert discover(plugins_dir=tmp_path).names("strategies") == ["mine", "other"]
+    assert find(plugins_dir=tmp_path).names("strategies") == ["mine", "other"]
     import json
 
     assert json.dumps([]) == "[]"
@@ -447,7 +444,7 @@ IMPORTS = {
 def test_a_module_that_fails_to_import_is_listed_and_blocks_nothing_else(tmp_path, text, reason):
     (tmp_path / "bad.py").write_text(text)
     (tmp_path / "good.py").write_text(RULE)
-    plugins = discover(plugins_dir=tmp_path)
+    plugins = find(plugins_dir=tmp_path)
     assert plugins.names("strategies") == ["mine"]
     (bad,) = plugins.find("bad")
     assert (bad.name, bad.hook, bad.status) == ("bad", "", "failed")
@@ -462,11 +459,11 @@ def test_a_module_that_fails_to_import_is_listed_and_blocks_nothing_else(tmp_pat
 def test_a_class_can_be_named_in_place_of_a_plugin(tmp_path, monkeypatch):
     (tmp_path / "my_module.py").write_text(RULE)
     monkeypatch.chdir(tmp_path)
-    assert type(discover().build("strategies", {"plugin": "my_module:Mine"})).__name__ == "Mine"
+    assert type(find().build("strategies", {"plugin": "my_module:Mine"})).__name__ == "Mine"
 
 
 def test_a_table_is_built_into_the_plugins_object():
-    rule = discover(Acme()).build("risk_rules", {"plugin": "max_position", "limit": "0.5 BTC"})
+    rule = find(Acme()).build("risk_rules", {"plugin": "max_position", "limit": "0.5 BTC"})
     assert isinstance(rule, MaxPosition)
     assert rule.limit == Amount.parse("0.5 BTC")
 
@@ -479,7 +476,7 @@ def test_a_function_with_a_config_model_is_called_with_the_structured_keys():
 
     factory.config_model = MaxPosition
     plugin = type("Made", (), {"strategies": hookimpl(lambda self: {"made": factory})})()
-    built = discover(plugin).build("strategies", {"plugin": "made", "limit": "1 BTC"})
+    built = find(plugin).build("strategies", {"plugin": "made", "limit": "1 BTC"})
     assert built.limit == Amount.parse("1 BTC")
 
 
@@ -489,7 +486,7 @@ def test_a_key_of_the_framework_is_handed_on_to_a_plugin_that_declares_it(tmp_pa
     path = tmp_path / "a.toml"
     path.write_text('config_version = 1\n[risk.p]\nplugin = "max_position"\nlimit = "1 BTC"\nmode = "observe"\n')
     table = load_config([path]).risk["p"]
-    assert discover(Acme()).build("risk_rules", table).mode == "observe"
+    assert find(Acme()).build("risk_rules", table).mode == "observe"
 
 
 def exploding():
@@ -543,7 +540,7 @@ BUILT = {
 
 @pytest.mark.parametrize(("hook", "table", "message"), BUILT.values(), ids=BUILT)
 def test_a_table_that_cannot_be_built_is_told_with_its_place(hook, table, message):
-    plugins = discover(Factories(), Acme(), disabled=["Acme:still"])
+    plugins = find(Factories(), Acme(), disabled=["Acme:still"])
     with pytest.raises(ConfigError) as caught:
         plugins.build(hook, table, "f.toml: x.y")
     assert str(caught.value).startswith(message)
