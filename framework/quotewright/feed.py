@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 import attrs
 
-from quotewright.errors import InputError
+from quotewright.errors import ConfigError, InputError
+from quotewright.tape.source import TapeSource
+from quotewright.wiring import Market
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
     from quotewright.tape.sink import Sink
+    from quotewright.wiring import FeedContext
 
 FEED_INTERFACE_VERSION = 1
 
@@ -199,6 +202,27 @@ class FeedAdapter:
             sink: Where whole messages go.
         """
         raise NotImplementedError(f"{type(self).__name__} lacks on_message()")
+
+    def market(self, context: FeedContext) -> Market:
+        """Open the market of a run: by default the tape that the run was given.
+
+        A feed that has a market of its own, such as a local exchange in process, opens that.
+
+        Raises:
+            ConfigError: there is no tape; a live connection is not opened by this version.
+        """
+        if context.tape is None:
+            raise ConfigError(
+                f"{context.where}: '{self.name or type(self).__name__}' reads recorded frames and has no market of its own; "
+                "run a tape with: quotewright backtest CONFIG --data TAPE"
+            )
+        info = context.tape.info
+        return Market(
+            source=TapeSource(context.tape),
+            instruments=tuple(context.tape.instruments),
+            start_ns=info.start_ns,
+            end_ns=info.end_ns,
+        )
 
     def subscribe(self, instruments: Iterable[Instrument | str]) -> None:
         """Follow only these instruments (or symbols) and ask for their streams; without it all are followed."""

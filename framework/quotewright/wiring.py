@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from quotewright.config.units import Amount
-from quotewright.errors import ConfigError
+from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import MONEY_SCALE, NEVER
 from quotewright.kernel.pipeline import Desk, Pipeline
 from quotewright.kernel.quoting import QuoteManager
@@ -18,7 +18,7 @@ from quotewright.kernel.signals import Signal, TradeFlow, Volatility
 from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
-from quotewright.model.names import resolve
+from quotewright.model.names import NameTable
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config, FeedTable, RiskTable, StrategyTable
@@ -98,7 +98,7 @@ def to_money(value: Decimal) -> int:
 
 @attrs.frozen(kw_only=True)
 class BindContext:
-    """What a strategy or a rule is bound to. ``view`` and ``instrument`` are those of a strategy; a rule sees ``views``."""
+    """What a strategy or a rule is bound to; ``view`` and ``instrument`` are a strategy's, a rule sees ``views``."""
 
     name: str
     where: str
@@ -332,14 +332,12 @@ def _instrument_number(table: StrategyTable, market: Market) -> int:
             return 0
         raise ConfigError(f"{table.where}.instrument: name one of {', '.join(names)}")
     for number, instrument in enumerate(market.instruments):
-        if table.instrument in (instrument.name, instrument.symbol, instrument.name.partition("@")[0]):
+        if table.instrument in (instrument.name, instrument.name.partition("@")[0]):
             return number
-    found = resolve(table.instrument, market.instruments)
-    if found is None:
-        raise ConfigError(
-            f"{table.where}.instrument: no '{table.instrument}' in this market; it has {', '.join(names)}"
-        )
-    return market.instruments.index(found)
+    try:
+        return market.instruments.index(NameTable(market.instruments).find(table.instrument))
+    except InputError as error:
+        raise ConfigError(f"{table.where}.instrument: {error}") from error
 
 
 def _rule(plugins: PluginSet, table: RiskTable, views: tuple[View, ...], seed: int) -> RiskRule:

@@ -7,6 +7,11 @@ from quotewright.plugin.specs import Factory, hookimpl
 
 
 @hookimpl
+def feed_adapters() -> dict[str, Factory]:
+    return {"tape": lazy("quotewright_plugins.tape_feed:TapeFeed")}
+
+
+@hookimpl
 def book_models() -> dict[str, Factory]:
     return {
         "ladder": lazy("quotewright.kernel.ladder:Ladder"),
@@ -34,4 +39,12 @@ def risk_rules() -> dict[str, Factory]:
         "price_shock": lazy("quotewright_plugins.risk_rules.price_shock:PriceShock"),
         "stale_book": lazy("quotewright_plugins.risk_rules.stale_book:StaleBook"),
         "kill_switch": lazy("quotewright_plugins.risk_rules.kill_switch:KillSwitch"),
+    }
+
+
+@hookimpl
+def importers() -> dict[str, Factory]:
+    return {
+        "capture": lazy("quotewright_plugins.importers.capture:CaptureImporter"),
+        "tardis_csv": lazy("quotewright_plugins.importers.tardis_csv:TardisCsvImporter"),
     }

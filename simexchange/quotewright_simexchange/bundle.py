@@ -1,1 +1,16 @@
-"""What the box offers, hook by hook. Factories are imported when they are asked for."""
+"""What the local exchange offers, hook by hook. Factories are imported when they are asked for."""
+
+from __future__ import annotations
+
+from quotewright.plugin.lazy import lazy
+from quotewright.plugin.specs import Factory, hookimpl
+
+
+@hookimpl
+def feed_adapters() -> dict[str, Factory]:
+    return {"simexchange": lazy("quotewright_simexchange.local:LocalFeed")}
+
+
+@hookimpl
+def execution_venues() -> dict[str, Factory]:
+    return {"simexchange": lazy("quotewright_simexchange.local:LocalExchange")}

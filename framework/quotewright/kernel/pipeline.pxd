@@ -12,7 +12,7 @@ from quotewright.kernel.view cimport View
 cdef long long NEVER, LAST_BIT
 cdef int BUY, SELL, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT
 cdef int RULE, SAMPLE, STRATEGY
-cdef long long FLATTEN_COLLAR_PPM
+cdef long long FLATTEN_COLLAR_PPM, FINISH_STEP_NS
 
 cdef class Timer:
     cdef readonly int kind
@@ -46,6 +46,7 @@ cdef class Pipeline:
     cdef readonly long long messages
     cdef readonly long long unwatched
     cdef public bint is_stopping
+    cdef public bint is_interrupted
     cdef list desk_of
     cdef readonly list timers
     cdef readonly long long next_timer_ns

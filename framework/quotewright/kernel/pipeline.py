@@ -40,6 +40,10 @@ FLATTEN_COLLAR_PPM = 10_000
 """How far from the mid the operator's flatten may trade: 1 %."""
 
 
+FINISH_STEP_NS = 10_000_000
+"""How far a finished run goes on at a time while it waits for the last reports."""
+
+
 class Recorder(Protocol):
     """What the pipeline tells whoever keeps the record of a run. A recorder changes nothing."""
 
@@ -116,6 +120,7 @@ class Pipeline:
         self.messages = 0
         self.unwatched = 0
         self.is_stopping = False
+        self.is_interrupted = False
         self.desk_of: list[Desk | None] = [None] * len(views)
         for desk in desks:
             self.desk_of[desk.view.instrument_id] = desk
@@ -154,7 +159,7 @@ class Pipeline:
         """Take every input up to *until_ns*, at most *most_messages* messages; return how many messages were taken."""
         source = self.source
         taken = 0
-        while taken < most_messages and not self.is_stopping:
+        while taken < most_messages and not self.is_interrupted:
             limit = self.next_timer_ns
             if until_ns < limit:
                 limit = until_ns
@@ -451,22 +456,14 @@ class Pipeline:
         return True
 
     def finish(self, grace_ns: int) -> bool:
-        """Stop all strategies, cancel every order, and take the reports that come within *grace_ns*."""
+        """Stop all strategies, cancel every order, and go on for at most *grace_ns* until the venues have answered."""
+        self.is_interrupted = False
         self.is_stopping = True
-        for desk in self.desks:
-            desk.is_stopped = True
         for view in self.gate.views:
             self.cancel_view(view)
         until_ns = self.now_ns + grace_ns
-        while True:
-            due = NEVER
-            for venue in self.venues:
-                known = venue.run(until_ns)
-                if known < due:
-                    due = known
-            if due > until_ns:
-                break
-            self.take_reports(due)
+        while self.now_ns < until_ns and any(view.live for view in self.gate.views):
+            self.advance(min(until_ns, self.now_ns + FINISH_STEP_NS), NEVER)
         return True
 
 

@@ -1,7 +1,7 @@
 """The input log: every input of a run in its one order, and every intent, each durable and checked.
 
-Format version 1 (``docs/input-log.md``): a header line of JSON, then records. A record is ``length`` (u32), ``sequence``
-(u64), ``crc32c`` (u32) of sequence and payload, all little-endian, then *length* bytes of MessagePack
+Format version 1 (``docs/input-log.md``): a header line of JSON, then records. A record is ``length`` (u32),
+``sequence`` (u64), ``crc32c`` (u32) of sequence and payload, all little-endian, then *length* bytes of MessagePack
 ``[kind, now_ns, rows, body]``. *rows* is how many tape rows had been taken before.
 """
 

@@ -103,7 +103,7 @@ class Session:
                 watcher(self)
 
     async def run_paced(self, until_ns: int, speed: float, watcher: Watcher | None = None) -> None:
-        """Take inputs in step with the wall clock, *speed* market seconds to a second, until *until_ns* (NEVER: for ever)."""
+        """Take inputs in step with the wall clock, *speed* market seconds to a second; *until_ns* NEVER: for ever."""
         begun = time.monotonic()
         start_ns = self.now_ns
         while not self.is_interrupted and self.now_ns < until_ns:
@@ -117,7 +117,7 @@ class Session:
     def interrupt(self) -> None:
         """Ask the run to end after the input at hand: orders are cancelled, the record is flushed and reported."""
         self.is_interrupted = True
-        self.pipeline.is_stopping = True
+        self.pipeline.is_interrupted = True
 
     def finish(self) -> Outcome:
         """Cancel what is open, take the last reports, close the record, and return the summary."""

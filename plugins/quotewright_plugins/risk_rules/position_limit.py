@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class PositionLimit(RiskRule):
     """Refuse an order whose worst case (open, pending and unknown orders all filled) lies beyond ``limit``.
 
-    Warns from ``warn_at`` of the limit on. A position at or beyond the limit itself (fills that came late, a value limit
-    overtaken by the price) sets ``on_breach``; it is over when the position is below ``warn_at`` again.
+    Warns from ``warn_at`` of the limit on. A position beyond the limit itself (fills that came late, a value limit
+    overtaken by the price) sets ``on_breach`` until the position is below the limit again.
     """
 
     limit: Amount = setting(doc="largest absolute position, a quantity or a value", check=positive)

@@ -83,7 +83,7 @@ class PriceShock(RiskRule):
 
 
 class _Window:
-    """The lowest and highest of the values of the last *span_ns*; each reading costs the same, however many there are."""
+    """The lowest and highest value of the last *span_ns*; a reading costs the same however many there are."""
 
     def __init__(self, span_ns: int) -> None:
         self.span_ns = span_ns

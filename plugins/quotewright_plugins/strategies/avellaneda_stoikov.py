@@ -35,8 +35,8 @@ class AvellanedaStoikov(MultiLevelMaker):
 
     ``units = "bps"`` (default): *gamma* and *k* are per basis point of the mid and per level size, so that one config
     fits every instrument. ``units = "price"``: they are per unit of quote currency and the position counts in base
-    units, as in the paper. Volatility is measured over ``volatility_window`` unless ``sigma`` states it (basis points, or
-    quote currency, per square root of a second). ``horizon`` is *T*: it rolls, so that it never runs out, or with
+    units, as in the paper. Volatility is measured over ``volatility_window`` unless ``sigma`` states it (basis points,
+    or quote currency, per square root of a second). ``horizon`` is *T*: it rolls, so that it never runs out, or with
     ``horizon_rolls = false`` it counts down once from the start of the run and then stays at a hundredth.
     """
 
