@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from quotewright.plugin.lazy import lazy
 from quotewright.plugin.specs import Factory, hookimpl
 
 
 @hookimpl
 def feed_adapters() -> dict[str, Factory]:
-    return {"tape": lazy("quotewright_plugins.tape_feed:TapeFeed")}
+    return {
+        "binance": lazy("quotewright_plugins.exchanges.binance.feed:binance_feed"),
+        "tape": lazy("quotewright_plugins.tape_feed:TapeFeed"),
+    }
 
 
 @hookimpl
@@ -48,3 +53,9 @@ def importers() -> dict[str, Factory]:
         "capture": lazy("quotewright_plugins.importers.capture:CaptureImporter"),
         "tardis_csv": lazy("quotewright_plugins.importers.tardis_csv:TardisCsvImporter"),
     }
+
+
+@hookimpl
+def venue_cards() -> dict[str, Path]:
+    binance = Path(__file__).parent / "exchanges" / "binance"
+    return {name: binance / f"{name}.toml" for name in ("binance-spot", "binance-usdm")}

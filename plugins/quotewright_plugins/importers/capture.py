@@ -1,0 +1,175 @@
+"""Importer of captures: one JSON object per line around the exchange's own frame, read by that exchange's adapter.
+
+A line is ``{"ts":1723161255030314667,"src":"ws","msg":{...}}``: *ts* receive time in ns (null where none is known),
+*src* ``ws``, ``rest``, ``sent``, ``open`` or ``file``, optionally *url*. Lines of hftbacktest's recorder
+(``1723161255030314667 {...}``) are read too.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quotewright.errors import ConfigError, InputError
+from quotewright.tape.importing import Importer, Market, Stage, make_adapter
+from quotewright.tape.recording import RecordedFile
+from quotewright_plugins.importers.venues import market_of
+
+if TYPE_CHECKING:
+    from quotewright.plugin.registry import PluginSet
+
+LOOKED_AT = 400
+"""How many lines are looked at to tell the exchange and market."""
+ENOUGH = 20
+
+
+class Line(msgspec.Struct):
+    """The envelope of one line."""
+
+    ts: int | None = None
+    src: str = "ws"
+    url: str | None = None
+    msg: msgspec.Raw = msgspec.Raw(b"null")
+
+
+DECODER = msgspec.json.Decoder(Line)
+
+
+def envelope(text: bytes) -> Line:
+    """Return one line taken apart; InputError if it is none of a capture."""
+    if text[:1].isdigit():
+        stamp, _, frame = text.partition(b" ")
+        if stamp.isdigit() and frame[:1] == b"{":
+            is_answer = b'"lastUpdateId"' in frame[:64]
+            return Line(int(stamp), "rest" if is_answer else "ws", None, msgspec.Raw(frame))
+    try:
+        return DECODER.decode(text)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"should be a JSON object with ts, src and msg ({error}), was {shown(text)}") from None
+
+
+def shown(text: bytes) -> str:
+    """Return the beginning of a line as a message may show it."""
+    return repr(text[:60].decode("utf-8", "backslashreplace")) + ("…" if len(text) > 60 else "")
+
+
+class CaptureImporter(Importer):
+    """Reads captures of websocket frames and REST answers; several files are merged by receive time."""
+
+    name = "capture"
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Return whether one of the first whole lines is an envelope."""
+        lines = head.split(b"\n")
+        for text in lines[:20] if len(lines) == 1 else lines[:-1][:20]:
+            if text[:1].isdigit() and text.partition(b" ")[2][:1] == b"{":
+                return True
+            if text[:1] == b"{" and b'"ts"' in text[:200] and (b'"src"' in text[:300] or b'"msg"' in text[:300]):
+                return True
+        return False
+
+    def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:
+        markets = [
+            market_of(stage.exchange) if stage.exchange else detect_market(file, stage.plugins) for file in files
+        ]
+        readers = [_Reader(file, market, stage) for file, market in zip(files, markets, strict=True)]
+        if len(readers) == 1:
+            for line in readers[0].lines():
+                readers[0].take(line)
+                yield
+            return
+        # Ordered by what their stamps become; a line without one stays with the line before it.
+        streams = [reader.stamped(number) for number, reader in enumerate(readers)]
+        for _, number, line in heapq.merge(*streams, key=lambda item: (item[0], item[1])):
+            readers[number].take(line)
+            yield
+
+
+class _Reader:
+    """Hands the lines of one file to its adapter."""
+
+    def __init__(self, file: RecordedFile, market: Market, stage: Stage) -> None:
+        self.file = file
+        self.stage = stage
+        self.connection = file.path.name
+        self.adapter = stage.adapter(*market)
+        self.sink = stage.sink(*market)
+        self.opened: set[str | None] = set()
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines that can be read; the others are refused one by one."""
+        for text in self.file.lines():
+            if not text:
+                continue
+            try:
+                yield envelope(text)
+            except InputError as error:
+                self.stage.refuse(self.file, str(error))
+
+    def stamped(self, number: int) -> Iterator[tuple[int, int, Line]]:
+        newest_ns = 0
+        for line in self.lines():
+            if line.ts is not None:
+                newest_ns = max(newest_ns, line.ts + self.stage.shift_ns(self.connection))
+            yield newest_ns, number, line
+
+    def take(self, line: Line) -> None:
+        """Give one line to the adapter; what it refuses is noted."""
+        receive_ns = self.stage.receive(self.connection, line.ts)
+        source = line.src
+        if source == "ws" or source == "file":
+            self._message(bytes(line.msg), "ws", line.url, receive_ns)
+        elif source == "rest":
+            self._message(bytes(line.msg), "rest", line.url, receive_ns)
+        elif source == "open":
+            if line.url in self.opened:  # the same connection a second time: what came between is lost
+                self.adapter.on_close(receive_ns, self.sink)
+            self.opened.add(line.url)
+        elif source != "sent":
+            self.stage.refuse(self.file, f"src should be ws, rest, sent, open or file, was {source[:20]!r}")
+
+    def _message(self, frame: bytes, source: str, url: str | None, receive_ns: int) -> None:
+        adapter = self.adapter
+        counters = adapter.counters
+        before = sum(counters.decode_errors.values())
+        adapter.on_message(frame, "rest" if source == "rest" else "ws", url, receive_ns, self.sink)
+        if counters.decode_errors and sum(counters.decode_errors.values()) > before:
+            self.stage.refuse(self.file, counters.last_error)
+
+
+def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
+    """Return the venue and market that most of the first frames belong to, by the word of the installed adapters."""
+    detectors = {}
+    for name in plugins.names("feed_adapters"):
+        try:
+            detectors[name] = make_adapter(plugins, name).detect_market
+        except ConfigError:  # one that cannot be imported, or needs keys that nobody can guess
+            continue
+    votes: Counter[Market] = Counter()
+    for number, text in enumerate(_readable(file)):
+        for name, detect in detectors.items():
+            market = detect(bytes(text.msg), text.url)
+            if market is not None:
+                votes[name, market] += 1
+        if number >= LOOKED_AT or votes.total() >= ENOUGH:
+            break
+    if not votes:
+        raise InputError(
+            f"{file.path}: no installed feed adapter ({', '.join(detectors) or 'none'}) knows its frames; "
+            "name where it was recorded with --exchange, such as binance or binance-futures"
+        )
+    return votes.most_common(1)[0][0]
+
+
+def _readable(file: RecordedFile) -> Iterator[Line]:
+    for text in file.lines():
+        if text:
+            try:
+                yield envelope(text)
+            except InputError:
+                continue

@@ -1,0 +1,281 @@
+"""Importer of Tardis CSV data sets: books, book snapshots, trades, quotes, liquidations, derivative tickers.
+
+Rules: Tardis's documentation of its downloadable CSV files, mid 2026. Times are microseconds; rows of equal
+``timestamp``, ``local_timestamp`` and ``is_snapshot`` are one message; a snapshot begins where ``is_snapshot`` turns
+true and lasts until it turns false. Several files are merged by ``local_timestamp``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from quotewright.errors import InputError
+from quotewright.kernel.codes import BUY, IN_SNAPSHOT, NO_SIDE, SELL
+from quotewright.tape.importing import Importer, Stage
+from quotewright.tape.recording import RecordedFile
+from quotewright.tape.sink import Sink
+from quotewright_plugins.importers.venues import market_of
+
+COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
+SIDES = {b"buy": BUY, b"sell": SELL, b"unknown": NO_SIDE, b"": NO_SIDE}
+BOOKS = ("incremental_book_L2", "book_snapshot")
+RANK = dict.fromkeys(("incremental_book_L2", "book_snapshot"), 2)
+RANK |= {"trades": 0, "liquidations": 1, "quotes": 3, "derivative_ticker": 4}
+    "trades": 0,
+    "liquidations": 1,
+    "incremental_book_L2": 2,
+    "book_snapshot": 2,
+    "quotes": 3,
+    "derivative_ticker": 4,
+}
+"""At one time trades come before the book changes that they caused, and those before the quotes."""
+
+Cells = list[bytes]
+
+
+def kind_of(columns: Sequence[str]) -> str:
+    """Return which data set has these columns, empty if none that is read here."""
+    names = set(columns)
+    if not names.issuperset(COMMON):
+        return ""
+    for kind, needed in (
+        ("incremental_book_L2", {"is_snapshot", "side", "price", "amount"}),
+        ("quotes", {"ask_amount", "ask_price", "bid_price", "bid_amount"}),
+        ("book_snapshot", {"asks[0].price", "asks[0].amount", "bids[0].price", "bids[0].amount"}),
+        ("derivative_ticker", {"funding_rate", "mark_price", "index_price", "open_interest"}),
+        ("trades", {"id", "side", "price", "amount"}),
+    ):
+        if names >= needed:
+            return kind
+    return ""
+
+
+def nanoseconds(cell: bytes) -> int:
+    """Return a stamp in ns: microseconds, or what its size tells (converted files hold ns or ms); 0 if empty."""
+    if not cell:
+        return 0
+    try:
+        stamp = int(cell)
+    except ValueError:
+        raise InputError(f"a time should be whole microseconds, was {cell[:40]!r}") from None
+    if stamp >= 10**17:
+        return stamp
+    return stamp * 1_000 if stamp >= 10**14 else stamp * 1_000_000
+
+
+class TardisCsvImporter(Importer):
+    """Reads Tardis CSV files, gzip or plain, any number of them together."""
+
+    name = "tardis_csv"
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        return bool(kind_of(_columns(head.split(b"\n", 1)[0])))
+
+    def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:
+        tables = [_Table(file, stage) for file in files]
+        streams = [table.messages(number) for number, table in enumerate(tables)]
+        merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda item: item[:3])
+        books: dict[tuple[bytes, bytes], str] = {}
+        for _, _, number, rows in merged:
+            table = tables[number]
+            if table.kind in BOOKS:
+                _require_one_book(books, table, rows[0])
+            table.take(rows)
+            yield
+
+
+def _require_one_book(books: dict[tuple[bytes, bytes], str], table: _Table, row: Cells) -> None:
+    key = (row[table.exchange], row[table.symbol])
+    kind = books.setdefault(key, table.label)
+    if kind != table.label:
+        raise InputError(
+            f"{table.file.path}: {key[1].decode()} has a book in {kind} and in {table.label}; import one of them"
+        )
+
+
+def _columns(line: bytes) -> list[str]:
+    return [name.strip().strip('"') for name in line.decode("utf-8-sig", "replace").strip().split(",")]
+
+
+class _Table:
+    """One file: its columns, and how its rows are written."""
+
+    def __init__(self, file: RecordedFile, stage: Stage) -> None:
+        self.file = file
+        self.stage = stage
+        columns = _columns(file.head().split(b"\n", 1)[0])
+        self.kind = kind_of(columns)
+        if not self.kind:
+            raise InputError(f"{file.path}: its first line should name the columns of a Tardis data set")
+        if self.kind == "trades" and "liquidation" in file.name:
+            self.kind = "liquidations"
+        self.at = {name: place for place, name in enumerate(columns)}
+        self.width = len(columns)
+        self.exchange, self.symbol = self.at["exchange"], self.at["symbol"]
+        self.timestamp, self.local_timestamp = self.at["timestamp"], self.at["local_timestamp"]
+        self.depth = sum(1 for name in columns if name.startswith("asks[") and name.endswith("].price"))
+        self.label = f"{self.kind}_{self.depth}" if self.kind == "book_snapshot" else self.kind
+        self.write: Callable[[Sink, str, int, int, list[Cells]], None] = getattr(self, f"_{self.kind}")
+        self.sinks: dict[bytes, tuple[Sink, str]] = {}
+        self.in_snapshot: set[bytes] = set()
+        self.had_snapshot: set[bytes] = set()
+
+    def messages(self, number: int) -> Iterator[tuple[int, int, int, list[Cells]]]:
+        """Yield local time with the clock's shift, rank, *number* and the rows of each message."""
+        rank = RANK[self.kind]
+        newest_ns = 0
+        for rows in self._groups():
+            try:
+                local_ns = nanoseconds(rows[0][self.local_timestamp] or rows[0][self.timestamp])
+            except InputError as error:
+                self.stage.refuse(self.file, str(error))
+                continue
+            exchange = rows[0][self.exchange].decode("ascii", "replace")
+            newest_ns = max(newest_ns, local_ns + self.stage.shift_ns(exchange))
+            yield newest_ns, rank, number, rows
+
+    def _groups(self) -> Iterator[list[Cells]]:
+        """Yield the rows of each message; only book changes span several rows."""
+        is_grouped = self.kind == "incremental_book_L2"
+        snapshot = self.at.get("is_snapshot", 0)
+        group: list[Cells] = []
+        key: tuple[bytes, ...] = ()
+        for text in self.file.lines():
+            if self.file.line == 1 or not text:
+                continue
+            cells = text.split(b",")
+            if len(cells) != self.width:
+                self.stage.refuse(self.file, f"should have {self.width} columns, has {len(cells)}")
+                continue
+            if not is_grouped:
+                yield [cells]
+                continue
+            own = (cells[self.timestamp], cells[self.local_timestamp], cells[snapshot], cells[self.symbol])
+            if own != key and group:
+                yield group
+                group = []
+            key = own
+            group.append(cells)
+        if group:
+            yield group
+
+    def take(self, rows: list[Cells]) -> None:
+        """Write one message; if a number in it cannot be read it is left out whole and its book is stale."""
+        cells = rows[0]
+        exchange = cells[self.exchange]
+        found = self.sinks.get(exchange)
+        if found is None:
+            name = exchange.decode("ascii", "replace")
+            venue, market = market_of(self.stage.exchange or name)
+            found = self.sinks[exchange] = (self.stage.sink(venue, market), name)
+        sink, connection = found
+        symbol = cells[self.symbol].decode("utf-8", "replace")
+        local = cells[self.local_timestamp]
+        receive_ns = self.stage.receive(connection, nanoseconds(local) or None)
+        event_ns = 0
+        try:
+            # A time equal to the local one is the collector's, put there because the exchange sent none.
+            if cells[self.timestamp] != local:
+                event_ns = nanoseconds(cells[self.timestamp])
+            self.write(sink, symbol, event_ns, receive_ns, rows)
+        except InputError as error:
+            sink.abandon()
+            self.stage.refuse(self.file, str(error))
+            if self.kind in BOOKS and cells[self.symbol] in self.had_snapshot and sink.begin(symbol, 0, receive_ns):
+                sink.gap()
+                sink.end()
+                self.had_snapshot.discard(cells[self.symbol])
+
+    def _incremental_book_L2(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        name = rows[0][self.symbol]
+        is_snapshot = rows[0][self.at["is_snapshot"]] == b"true"
+        is_first = is_snapshot and name not in self.in_snapshot
+        if is_snapshot:
+            self.in_snapshot.add(name)
+        else:
+            self.in_snapshot.discard(name)
+        if not is_first and name not in self.had_snapshot:
+            return  # changes of a book that is not known
+        if not sink.begin(symbol, event_ns, receive_ns, IN_SNAPSHOT if is_snapshot else 0):
+            return
+        if is_first:
+            if name in self.had_snapshot:
+                sink.resync()
+            sink.snapshot()
+        side, price, amount = self.at["side"], self.at["price"], self.at["amount"]
+        for cells in rows:
+            if cells[side] == b"bid":
+                sink.bid(cells[price], cells[amount])
+            elif cells[side] == b"ask":
+                sink.offer(cells[price], cells[amount])
+            else:
+                raise InputError(f"{symbol}: side should be bid or ask, was {cells[side][:20]!r}")
+        sink.end()
+        if is_first:
+            self.had_snapshot.add(name)
+
+    def _book_snapshot(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells = rows[0]
+        if not sink.begin(symbol, event_ns, receive_ns):
+            return
+        sink.snapshot()
+        for level in range(self.depth):
+            for side, write in (("bids", sink.bid), ("asks", sink.offer)):
+                price = cells[self.at[f"{side}[{level}].price"]]
+                amount = cells[self.at[f"{side}[{level}].amount"]]
+                if price and amount:
+                    write(price, amount)
+        sink.end()
+        self.had_snapshot.add(cells[self.symbol])
+
+    def _trades(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells = rows[0]
+        id = _id(cells[self.at["id"]], self.file.line)
+        if sink.begin(symbol, event_ns, receive_ns, 0, id):
+            sink.trade(_side(cells[self.at["side"]]), cells[self.at["price"]], cells[self.at["amount"]], id)
+            sink.end()
+
+    def _liquidations(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells = rows[0]
+        id = _id(cells[self.at["id"]], 0)
+        if sink.begin(symbol, event_ns, receive_ns, 0, id):
+            sink.liquidation(_side(cells[self.at["side"]]), cells[self.at["price"]], cells[self.at["amount"]], id)
+            sink.end()
+
+    def _quotes(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells, at = rows[0], self.at
+        if sink.begin(symbol, event_ns, receive_ns):
+            sink.best(
+                cells[at["bid_price"]] or b"0",
+                cells[at["bid_amount"]] or b"0",
+                cells[at["ask_price"]] or b"0",
+                cells[at["ask_amount"]] or b"0",
+            )
+            sink.end()
+
+    def _derivative_ticker(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells, at = rows[0], self.at
+        if sink.begin(symbol, event_ns, receive_ns):
+            if cells[at["mark_price"]]:
+                sink.mark(cells[at["mark_price"]])
+            if cells[at["index_price"]]:
+                sink.index(cells[at["index_price"]])
+            if cells[at["funding_rate"]]:
+                sink.funding(cells[at["funding_rate"]], nanoseconds(cells[at["funding_timestamp"]]))
+            if cells[at["open_interest"]]:
+                sink.open_interest(cells[at["open_interest"]])
+            sink.end()
+
+
+def _side(cell: bytes) -> int:
+    found = SIDES.get(cell)
+    if found is None:
+        raise InputError(f"side should be buy, sell or unknown, was {cell[:20]!r}")
+    return found
+
+
+def _id(cell: bytes, other: int) -> int:
+    """Return a numeric id; *other* for one that is no number of 63 bits."""
+    return int(cell) if cell.isdigit() and len(cell) < 19 else other
