@@ -10,6 +10,7 @@ cdef long long high_bit(long long word) noexcept
 
 cdef class LadderSide:
     cdef long long window
+    cdef long long widest
     cdef long long reach
     cdef long long[::1] sizes
     cdef long long[::1] words
@@ -17,6 +18,7 @@ cdef class LadderSide:
     cdef long long[::1] moved_sizes
     cdef dict far
     cdef long long far_count
+    cdef long long far_work
     cdef long long near_count
     cdef long long base
     cdef long long best
@@ -30,8 +32,12 @@ cdef class LadderSide:
     cdef bint drop(self) except -1
     @cython.locals(word=cython.longlong, offset=cython.longlong, best=cython.longlong)
     cdef bint find_best(self, long long place) except -1
-    @cython.locals(old_base=cython.longlong, count=cython.longlong, index=cython.longlong, offset=cython.longlong, nearer=list, far_key=cython.longlong)
+    @cython.locals(count=cython.longlong)
     cdef bint move(self, long long key) except -1
+    @cython.locals(count=cython.longlong)
+    cdef bint widen(self) except -1
+    @cython.locals(old_base=cython.longlong, index=cython.longlong, offset=cython.longlong, nearer=list, far_key=cython.longlong)
+    cdef bint refill(self, long long key, long long count) except -1
     @cython.locals(bit=cython.longlong)
     cdef bint place_level(self, long long offset, long long size) except -1
     @cython.locals(count=cython.longlong, place=cython.longlong, word=cython.longlong, index=cython.longlong, bit=cython.longlong, offset=cython.longlong)

@@ -18,6 +18,7 @@ from quotewright.kernel.codes import (
 from quotewright.kernel.rows import Rows
 
 WINDOW = 4096
+WIDEST = 65_536
 NO_KEY = -0x4000_0000_0000_0000
 FLUSH = 0x2000_0000_0000_0000
 
@@ -27,17 +28,20 @@ class LadderSide:
 
     Keys ``base .. base + window - 1`` are in the window: ``sizes`` by offset, and one bit each in ``words``, 32 to a
     word. All other keys are in ``far`` and lie below the window. While there is any level, the window holds the best.
+    A side that works much in ``far`` gets a window four times as wide, up to ``widest``.
     """
 
-    def __init__(self, window: int, reach: int) -> None:
+    def __init__(self, window: int, widest: int, reach: int) -> None:
         self.window = window
+        self.widest = widest
         self.reach = reach
         self.sizes = array("q", bytes(8 * window))
         self.words = array("q", bytes(8 * (window // 32)))
-        self.moved_keys = array("q", bytes(8 * window))
-        self.moved_sizes = array("q", bytes(8 * window))
+        self.moved_keys = array("q", bytes(8 * 64))
+        self.moved_sizes = array("q", bytes(8 * 64))
         self.far: dict[int, int] = {}
         self.far_count = 0
+        self.far_work = 0
         self.near_count = 0
         self.base = 0
         self.best = NO_KEY
@@ -77,6 +81,10 @@ class LadderSide:
 
     def put_outside(self, key: int, size: int) -> bool:
         """Set the size of a level that is not in the window; 0 deletes it."""
+        self.far_work += 1
+        if self.far_work > 4 * self.window and self.window < self.widest:
+            self.widen()
+            return self.put(key, size)
         if size == 0:
             if key < self.base and self.far_count and self.far.pop(key, 0):
                 self.far_count -= 1
@@ -126,8 +134,23 @@ class LadderSide:
 
     def move(self, key: int) -> bool:
         """Move the window so that *key* stands three quarters up in it."""
-        old_base = self.base
         count = self.take_window()
+        self.refill(key, count)
+        return True
+
+    def widen(self) -> bool:
+        """Make the window four times as wide, or as wide as it may be."""
+        count = self.take_window()
+        self.window = min(4 * self.window, self.widest)
+        self.sizes = array("q", bytes(8 * self.window))
+        self.words = array("q", bytes(8 * (self.window // 32)))
+        self.far_work = 0
+        self.refill(self.best if count else self.base, count)
+        return True
+
+    def refill(self, key: int, count: int) -> bool:
+        """Put the *count* levels taken, and the far ones that now fit, into the empty window set around *key*."""
+        old_base = self.base
         self.base = key - 3 * (self.window >> 2)
         index = 0
         while index < count:
@@ -160,6 +183,9 @@ class LadderSide:
     def take_window(self) -> int:
         """Empty the window into ``moved_keys`` and ``moved_sizes``, best first; return how many there were."""
         count = 0
+        while len(self.moved_keys) < self.near_count:
+            self.moved_keys = array("q", bytes(16 * len(self.moved_keys)))
+            self.moved_sizes = array("q", bytes(16 * len(self.moved_sizes)))
         place = (self.window >> 5) - 1
         while self.near_count:
             word = self.words[place]
@@ -281,16 +307,19 @@ class Ladder(BookModel):
     """A book for the hot path: constant time per level near the market, constant time for the best quotes.
 
     Args:
-        window: How many price steps a side keeps in its array, a power of two from 64 to 2**20. Far levels cost
-            more time, never correctness; a wider window costs 24 bytes a step and side.
+        window: How many price steps a side keeps in its array at first, a power of two from 64 to 2**20. Levels
+            farther away cost more time, never correctness; a step of the window costs 8 bytes a side.
+        widest: How far the window may grow when much happens outside it, likewise.
     """
 
-    def __init__(self, window: int = WINDOW) -> None:
+    def __init__(self, window: int = WINDOW, widest: int = WIDEST) -> None:
         super().__init__()
         if not 64 <= window <= 1 << 20 or window & (window - 1):
             raise InputError(f"ladder: window should be a power of two from 64 to {1 << 20}, was {window}")
-        self.bids = LadderSide(window, 1)
-        self.offers = LadderSide(window, 3)
+        if not 64 <= widest <= 1 << 20 or widest & (widest - 1):
+            raise InputError(f"ladder: widest should be a power of two from 64 to {1 << 20}, was {widest}")
+        self.bids = LadderSide(window, widest, 1)
+        self.offers = LadderSide(window, widest, 3)
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
         if first < 0 or last > rows.count:

@@ -88,12 +88,13 @@ MARKETS = {  #            messages  mid          spread   window
 }
 
 
+@pytest.mark.parametrize("widest", [64, 4096])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("messages", "mid", "spread", "window"), MARKETS.values(), ids=MARKETS)
-def test_the_ladder_is_the_sorted_book_and_a_plain_dict(seed, messages, mid, spread, window):
+def test_the_ladder_is_the_sorted_book_and_a_plain_dict(seed, messages, mid, spread, window, widest):
     rows = random_flow(seed, messages, mid, spread)
-    assert compare_books(rows, [0], lambda: Ladder(window)) == rows.count
-    ladder, plain, start = Ladder(window), PlainBook(), 0
+    assert compare_books(rows, [0], lambda: Ladder(window, widest)) == rows.count
+    ladder, plain, start = Ladder(window, widest), PlainBook(), 0
     for row in range(rows.count):
         if rows.words[row * ROW_WORDS + 5] >> 16 & 1:
             ladder.apply(rows, start, row + 1)
@@ -120,7 +121,7 @@ def test_extreme_prices_and_sizes_are_kept(messages):
     flow = Flow()
     for message in messages:
         flow.message(*message)
-    assert compare_books(flow.buffer, [0], lambda: Ladder(64)) == flow.buffer.count
+    assert compare_books(flow.buffer, [0], lambda: Ladder(64, 64)) == flow.buffer.count
 
 
 def test_snapshots_listed_worst_first_give_the_same_book():
@@ -138,7 +139,7 @@ def test_a_market_that_walks_by_many_windows_loses_nothing():
         stale = [(LEVEL_DELETE, OFFER, price, 0) for price in (mid - 1, mid)]
         stale += [(LEVEL_DELETE, BID, price, 0) for price in (mid, mid + 1)]
         flow.message(*stale, (LEVEL_SET, BID, mid - 1, mid), (LEVEL_SET, OFFER, mid + 1, mid))
-    assert compare_books(flow.buffer, [0], lambda: Ladder(64)) == flow.buffer.count
+    assert compare_books(flow.buffer, [0], lambda: Ladder(64, 64)) == flow.buffer.count
 
 
 def full_book(book: BookModel) -> TapeBuffer:
@@ -167,8 +168,10 @@ def test_a_full_side_drops_only_what_is_worse_than_half_its_best_and_says_so():
 
 @pytest.mark.parametrize("window", [0, 63, 96, -64, 1 << 21])
 def test_a_window_that_is_no_power_of_two_is_refused(window):
-    with pytest.raises(InputError, match="power of two"):
+    with pytest.raises(InputError, match="window should be a power of two"):
         Ladder(window)
+    with pytest.raises(InputError, match="widest should be a power of two"):
+        Ladder(64, window)
 
 
 def test_a_far_book_is_listed_in_order_and_summed_exactly():
