@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 import msgspec
+
 from quotewright.feed import FeedAdapter, FetchSnapshot
 from quotewright.kernel import codes
 from quotewright.kernel.rows import TapeBuffer

@@ -7,12 +7,12 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from quotewright.errors import ConfigError
 from quotewright.feed import Reconnect, Subscribe
 from quotewright.kernel import codes
 from quotewright_plugins.exchanges.binance.adapter import BinanceAdapter, detect_market
 from quotewright_plugins.exchanges.binance.frames import BinanceSession, session_lines
-
 from tests.plugins.binance.support import Run, flags, kind, names, rows_of, side, state
 from tests.plugins.binance.test_sequencing import URL, snapshot, update
 

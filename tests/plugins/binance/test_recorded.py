@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import attrs
 import pytest
+
 from quotewright.feed import BookState
 from quotewright.kernel import codes
 from quotewright.kernel.book import BookModel
@@ -21,7 +22,6 @@ from quotewright.kernel.sink import TapeSink
 from quotewright_plugins.books.sorted_book import SortedBook
 from quotewright_plugins.exchanges.binance.adapter import BinanceAdapter
 from quotewright_plugins.exchanges.binance.frames import BinanceSession, Line, session_lines
-
 from tests.plugins.binance.support import capture_lines
 from tests.recorded import recorded
 

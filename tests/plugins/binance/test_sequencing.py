@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import attrs
 import pytest
+
 from quotewright.feed import FetchSnapshot, WakeAt
 from quotewright.kernel import codes
 from quotewright_plugins.exchanges.binance.frames import FAULTS, BinanceSession, Fault, Line, session_lines
-
 from tests.plugins.binance.support import PlainBook, Run, flags, kind, names, rows_of, state
 
 MARKETS = ("spot", "usdm", "coinm")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+
 from quotewright.errors import ConfigError, InputError
 from quotewright.feed import BadFrame, BookState, FeedAdapter, FeedBook, Source, Subscribe
 from quotewright.kernel.codes import AGGREGATED, BUY, NO_MARKET, NO_SIDE, RELEASED, SELL
-
 from quotewright_plugins.exchanges.binance import messages
 from quotewright_plugins.exchanges.binance.messages import (
     NO_ID,
@@ -102,7 +102,7 @@ class BinanceAdapter(FeedAdapter):
         if market not in MARKETS:
             raise ConfigError(f"binance: market should be one of {', '.join(MARKETS)}, was {market!r}")
         super().__init__()
-        self.market = market
+        self.market_name = market
         self._is_spot = market == "spot"
         self._routes: dict[bytes, _Route] = {}
         self._symbols: dict[str, _Symbol] = {}
@@ -148,7 +148,9 @@ class BinanceAdapter(FeedAdapter):
             symbol = found.group(1).decode("utf-8", "replace") if found else ""
         reason, text = _told(error)
         book = self.books.get(symbol)
-        self.bad_frame(reason, f"binance {self.market}{' ' + symbol if symbol else ''}: {text}; the frame is dropped")
+        self.bad_frame(
+            reason, f"binance {self.market_name}{' ' + symbol if symbol else ''}: {text}; the frame is dropped"
+        )
         if book is not None and reason not in ("symbol", "market"):
             self.lose(book, 0, receive_ns, sink)
             self.request(book, receive_ns)
@@ -314,7 +316,7 @@ class BinanceAdapter(FeedAdapter):
             path = parts.path
             symbol = (parse_qs(parts.query).get("symbol") or [""])[0]
             market = ROOTS.get(path.strip("/").partition("/")[0])
-            if market is not None and market != self.market:
+            if market is not None and market != self.market_name:
                 raise BadFrame("market", f"an answer of {path} is not of this market")
         kind = path.rpartition("/")[2]
         if kind == "openInterest":
@@ -423,7 +425,7 @@ class BinanceAdapter(FeedAdapter):
                 self._apply(book, event, receive_ns, RELEASED, sink)
             except InputError as error:
                 reason, text = _told(error)
-                self.bad_frame(reason, f"binance {self.market} {book.symbol}: {text}; the update is dropped")
+                self.bad_frame(reason, f"binance {self.market_name} {book.symbol}: {text}; the update is dropped")
                 rest = list(buffer)
                 self.lose(book, nanoseconds(event.T or event.E), receive_ns, sink, event.u)
                 buffer.extend(rest)
@@ -614,7 +616,7 @@ class BinanceAdapter(FeedAdapter):
     def instruments(self, body: bytes) -> list[Instrument]:
         from quotewright_plugins.exchanges.binance.exchange_info import read_exchange_info
 
-        return read_exchange_info(body, self.market)
+        return read_exchange_info(body, self.market_name)
 
     @classmethod
     def detect_market(cls, raw: bytes, url: str | None = None) -> str | None:
@@ -625,7 +627,7 @@ class BinanceAdapter(FeedAdapter):
     def guess_instrument(self, symbol: str) -> dict[str, Any]:
         from quotewright_plugins.exchanges.binance.exchange_info import guess_instrument
 
-        return guess_instrument(symbol, self.market)
+        return guess_instrument(symbol, self.market_name)
 
 
 def detect_market(raw: bytes, url: str | None = None) -> str | None:

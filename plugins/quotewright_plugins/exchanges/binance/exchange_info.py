@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import msgspec
+
 from quotewright.errors import InputError
 from quotewright.model.instrument import Instrument
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from quotewright.plugin.settings import configured, setting
-
 from quotewright_plugins.exchanges.binance.adapter import BinanceAdapter
 
 

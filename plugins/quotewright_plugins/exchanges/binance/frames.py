@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 import attrs
+
 from quotewright.errors import ConfigError, InputError
 
 SECOND = 1_000_000_000
