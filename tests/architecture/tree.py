@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,18 +33,19 @@ def shown(file: Path) -> str:
     return file.relative_to(TREE).as_posix()
 
 
-def files() -> Iterator[Path]:
-    """Yield every file of the project but for what tools leave behind."""
-    for file in sorted(TREE.rglob("*")):
-        parts = file.relative_to(TREE).parts
-        left_behind = any(
-            part in PASSED_OVER
-            or part.endswith(".egg-info")
-            or (part.startswith(".") and part not in (".ci", ".gitignore"))
-            for part in parts
-        )
-        if file.is_file() and not left_behind:
-            yield file
+@cache
+def files() -> list[Path]:
+    """Return every file of the project but for what tools leave behind."""
+    found = []
+    for folder, inner, names in os.walk(TREE):
+        inner[:] = sorted(name for name in inner if not is_left_behind(name))
+        found += [Path(folder, name) for name in sorted(names) if name == ".gitignore" or not name.startswith(".")]
+    return found
+
+
+def is_left_behind(folder: str) -> bool:
+    hidden = folder.startswith(".") and folder != ".ci"
+    return hidden or folder in PASSED_OVER or folder.endswith(".egg-info")
 
 
 @cache
