@@ -218,7 +218,7 @@ class _Examined:
     book: Ladder | None = None
     best_prices: Grid = attrs.Factory(Grid)
     all_prices: Grid = attrs.Factory(Grid)
-    trade_sizes: Grid = attrs.Factory(Grid)
+    changed_sizes: Grid = attrs.Factory(Grid)
     all_sizes: Grid = attrs.Factory(Grid)
 
 
@@ -256,13 +256,12 @@ class _Examiner:
         found.trades += int(counts[TRADE])
         found.gaps += int(counts[GAP])
         found.quotes += int(counts[BEST_QUOTE])
-        is_trade = kind == TRADE
-        is_touch = is_trade | (kind == BEST_QUOTE)
+        is_touch = (kind == TRADE) | (kind == BEST_QUOTE)
         is_any = is_touch | (kind == LEVEL_SET)
         found.best_prices.add(rows["price"][is_touch])
         found.all_prices.add(rows["price"][is_any])
-        found.trade_sizes.add(rows["size"][is_trade])
-        found.all_sizes.add(rows["size"][is_any & ((rows["flags"] & IN_SNAPSHOT) == 0)])
+        found.changed_sizes.add(rows["size"][is_any & ((rows["flags"] & IN_SNAPSHOT) == 0)])
+        found.all_sizes.add(rows["size"][is_any])
 
     @staticmethod
     def _apply(found: _Examined, view: Rows, starts: list[int], ends: list[int]) -> None:
@@ -521,7 +520,7 @@ def _with_grid(instrument: Instrument, found: _Examined, stage: Stage) -> Instru
             )
         instrument = infer(instrument, tick_steps=tick)
     is_given = "lot_steps" not in instrument.inferred
-    lot = decided_step(found.all_sizes, found.trade_sizes, instrument.lot_steps if is_given else None)
+    lot = decided_step(found.changed_sizes, found.all_sizes, instrument.lot_steps if is_given else None)
     if lot != instrument.lot_steps:
         if is_given:
             stage.note(

@@ -261,11 +261,12 @@ class Grid:
 def decided_step(grid: Grid, fallback: Grid, given: int | None) -> int:
     """Return the tick or lot in steps: *given* unless contradicted, else the coarsest grid of what was seen.
 
-    *grid* holds the best prices (or trade sizes); with fewer than 30 different ones *fallback*, all of them, decides.
-    A given step is contradicted by values off it, or by 200 different values that all lie on a coarser grid.
+    *grid* holds the best prices (or the sizes of changes); with fewer than 30 different ones *fallback*, all of them,
+    decides, and with fewer than 10 of those nothing can be told: 1 step. A given step is contradicted by values off
+    it, or by 200 different values that all lie on a coarser grid.
     """
     used = grid if len(grid.distinct) >= 30 else fallback
-    seen = used.coarsest()
+    seen = used.coarsest() if len(used.distinct) >= 10 else 1
     if given is None:
         return seen
     if used.total >= 10 and used.share(given) < CLEAN_SHARE:

@@ -23,13 +23,6 @@ SIDES = {b"buy": BUY, b"sell": SELL, b"unknown": NO_SIDE, b"": NO_SIDE}
 BOOKS = ("incremental_book_L2", "book_snapshot")
 RANK = dict.fromkeys(("incremental_book_L2", "book_snapshot"), 2)
 RANK |= {"trades": 0, "liquidations": 1, "quotes": 3, "derivative_ticker": 4}
-    "trades": 0,
-    "liquidations": 1,
-    "incremental_book_L2": 2,
-    "book_snapshot": 2,
-    "quotes": 3,
-    "derivative_ticker": 4,
-}
 """At one time trades come before the book changes that they caused, and those before the quotes."""
 
 Cells = list[bytes]
