@@ -17,7 +17,7 @@ def recording(messages: int = 2000, seed: int = 5) -> str:
     trades = 0
     for number in range(1, messages):
         at_us = number * 50_000
-        mid += drawn.choice((-2, -1, 0, 0, 1, 2)) + (1 if mid < 9_950 else -1 if mid > 10_050 else 0)
+        mid += drawn.choice((-4, -2, -1, 0, 0, 1, 2, 4)) + (1 if mid < 9_950 else -1 if mid > 10_050 else 0)
         new_bids, new_offers = _levels(mid, drawn)
         lines.append(_line("U", at_us, number + 1, _changes(bids, new_bids), _changes(offers, new_offers)))
         bids, offers = new_bids, new_offers
