@@ -213,7 +213,7 @@ class FeedAdapter:
         """
         if context.tape is None:
             raise ConfigError(
-                f"{context.where}: '{self.name or type(self).__name__}' reads recorded frames and has no market of its own; "
+                f"{context.where}: '{self.name or type(self).__name__}' reads frames and has no market of its own; "
                 "run a tape with: quotewright backtest CONFIG --data TAPE"
             )
         info = context.tape.info

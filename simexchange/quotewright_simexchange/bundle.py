@@ -14,3 +14,11 @@ def feed_adapters() -> dict[str, Factory]:
 @hookimpl
 def execution_venues() -> dict[str, Factory]:
     return {"simexchange": lazy("quotewright_simexchange.local:LocalExchange")}
+
+
+@hookimpl
+def commands() -> dict[str, Factory]:
+    return {
+        "demo": lazy("quotewright_simexchange.demo:demo", "Run a market maker against the embedded local exchange."),
+        "exchange": lazy("quotewright_simexchange.cli:exchange", "The local exchange: case files, recorded markets."),
+    }

@@ -142,7 +142,7 @@ class LocalExchange(Venue):
     maker_fee: Bps = setting("1 bps", doc="fee of the resting side; negative is a rebate")
     taker_fee: Bps = setting("5 bps", doc="fee of the taking side")
     fee_mode: Literal["quote", "received"] = setting(
-        "quote", doc="whether fees are paid in quote or in what is received"
+        "quote", doc="fees are paid in quote, or in what is received"
     )
     balance: dict[str, Decimal] = setting(factory=dict, doc="what our account has at the start; empty: no funds check")
     latency: Latencies = setting(factory=Latencies, doc="latency of feed, order entry and response")
@@ -209,7 +209,7 @@ class LocalExchange(Venue):
             )
         if self.traded not in context.instruments:
             raise ConfigError(
-                f"{context.where}: the feed should be of plugin 'simexchange', to bring this venue's market"
+                f"{context.where}: the feed should be of plugin 'simexchange': this venue's own market"
             )
 
     # The contract of a venue.
@@ -421,10 +421,11 @@ class LocalExchange(Venue):
 
     def _snapshot(self) -> None:
         """Begin the feed with the whole book."""
-        rows = [(SNAPSHOT_BEGIN, NO_SIDE, 0, 0, self.core.feed_sequence)]
+        number = self.core.feed_sequence
+        rows = [(SNAPSHOT_BEGIN, NO_SIDE, 0, 0, number)]
         for side in (BUY, SELL):
             rows.extend(
-                (LEVEL_SET, side, price, size, self.core.feed_sequence) for price, size in self.core.levels(side)
+                (LEVEL_SET, side, price, size, number) for price, size in self.core.levels(side)
             )
         self.source.buffer.truncate(0)
         self.source.first = 0
@@ -441,7 +442,7 @@ class LocalFeed(FeedAdapter):
         """Open the market of the venue named, or of the only local exchange there is."""
         if context.tape is not None:
             raise ConfigError(
-                f"{context.where}: plugin 'simexchange' makes its own market; a backtest on a tape takes plugin = 'tape' here"
+                f"{context.where}: plugin 'simexchange' makes its own market; on a tape write plugin = 'tape' here"
             )
         exchanges = {name: venue for name, venue in context.venues.items() if isinstance(venue, LocalExchange)}
         name = self.venue or (next(iter(exchanges)) if len(exchanges) == 1 else "")

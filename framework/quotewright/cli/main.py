@@ -20,7 +20,6 @@ USAGE = 64
 INTERRUPTED = 130
 
 COMMANDS = {
-    "demo": lazy("quotewright.cli.run:demo", "Run a market maker against the embedded local exchange."),
     "backtest": lazy("quotewright.cli.run:backtest", "Run a config on a tape, in virtual time."),
     "paper": lazy("quotewright.cli.run:paper", "Run a config against the embedded local exchange."),
     "report": lazy("quotewright.cli.run:report", "Write the report of a finished run again."),

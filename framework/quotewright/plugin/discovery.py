@@ -52,7 +52,7 @@ ROLES: Final[Mapping[str, str]] = {
 }
 """The base class of what a factory of a hook returns, as ``module:Class``."""
 
-OWN_COMMANDS: Final = ("backtest", "config", "data", "demo", "doctor", "paper", "plugins", "report")
+OWN_COMMANDS: Final = ("backtest", "config", "data", "doctor", "paper", "plugins", "report")
 """Commands that no plugin may offer under the same name."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", re.ASCII)

@@ -1,0 +1,200 @@
+"""What a person sees while a run goes on: a live view, or one line of progress. All of it on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from quotewright.kernel.codes import BID, BOOK_STATUS_NAMES, BUY, OFFER
+from quotewright.kernel.portfolio import money
+from quotewright.model.orders import RiskState
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.runtime.session import Session
+
+LEVELS = 6
+REFRESH_SECONDS = 0.1
+PROGRESS_SECONDS = 0.25
+STATE_STYLES = {0: "green", 1: "yellow", 2: "yellow", 3: "red", 4: "bold white on red"}
+
+
+def tell_failures(session: Session, view: LiveView | Progress | None) -> None:
+    """Tell a plugin's failure once, at once, traceback and all."""
+
+    def tell(text: str) -> None:
+        if view is not None:
+            view.say(text)
+        else:
+            click.echo(text.rstrip(), err=True)
+
+    session.recorder.on_failure = tell
+
+
+class Progress:
+    """One line: market time, share of the span, rows and messages a second, fills so far."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.shown = 0.0
+        self.is_drawn = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def __call__(self, session: Session) -> None:
+        now = time.monotonic()
+        if now - self.shown < PROGRESS_SECONDS:
+            return
+        self.shown = now
+        self.is_drawn = True
+        line = progress_line(session, now - self.begun)
+        sys.stderr.write(f"\r{line}\x1b[K")
+        sys.stderr.flush()
+
+    def say(self, text: str) -> None:
+        """Print *text* above the line."""
+        sys.stderr.write(f"\r\x1b[K{text.rstrip()}\n")
+
+
+def progress_line(session: Session, seconds: float) -> str:
+    """Return the line of progress after *seconds* of wall time."""
+    end_ns = session.wired.market.end_ns
+    done_ns = session.now_ns - session.start_ns
+    span_ns = end_ns - session.start_ns
+    is_open = span_ns > 10**18
+    share = "" if is_open else f"{100 * done_ns / max(1, span_ns):3.0f} %  "
+    rows = session.pipeline.rows_consumed
+    left = "" if is_open or not done_ns else f"  {seconds * (span_ns - done_ns) / done_ns:.0f} s left"
+    gaps = sum(view.book.crossings for view in session.wired.views)
+    return (
+        f"{share}{done_ns / 1e9:,.0f} s of market  {rows:,} rows  {rows / max(seconds, 1e-9):,.0f} rows/s  "
+        f"{session.recorder.fill_count} fills  {gaps} crossings{left}"
+    )
+
+
+class LiveView:
+    """The book with our quotes in it, position, profit and risk state, refreshed while the run goes on."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self.live = Live(console=self.console, auto_refresh=False, transient=True)
+        self.shown = 0.0
+        self._hook: Any = None
+
+    def __enter__(self) -> Self:
+        self.live.start()
+        self._hook = sys.breakpointhook
+        sys.breakpointhook = self._break
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+        sys.breakpointhook = self._hook
+
+    def _break(self, *arguments: Any, **options: Any) -> Any:
+        """Clear the screen for a debugger: a breakpoint in a strategy behaves as anywhere else."""
+        self.live.stop()
+        return self._hook(*arguments, **options)
+
+    def __call__(self, session: Session) -> None:
+        now = time.monotonic()
+        if now - self.shown < REFRESH_SECONDS:
+            return
+        self.shown = now
+        if not self.live.is_started:
+            self.live.start()
+        self.live.update(draw(session), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print *text* above the view."""
+        self.console.print(Text(text.rstrip()))
+
+
+def draw(session: Session) -> Group:
+    """Return the whole view of a run as it stands."""
+    return Group(*(draw_instrument(session, view) for view in session.wired.views), draw_footer(session))
+
+
+def draw_instrument(session: Session, view: View) -> Panel:
+    """Return one instrument: book and own quotes on the left, figures on the right."""
+    grid = Table.grid(padding=(0, 4))
+    grid.add_row(draw_book(view), draw_figures(session, view))
+    seconds = (session.now_ns - session.start_ns) / 1e9
+    title = f"[bold]{view.instrument.name}[/]  {seconds:,.1f} s"
+    return Panel(grid, title=title, title_align="left", border_style="cyan")
+
+
+def draw_book(view: View) -> Table:
+    """Return the best levels, offers above bids; levels with a quote of ours carry its size."""
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("ours", justify="right", style="bold yellow")
+    table.add_column("price", justify="right")
+    table.add_column("size", justify="right")
+    own: dict[tuple[int, int], int] = {}
+    for order in view.live:
+        place = (BID if order.side == BUY else OFFER, order.price_ticks * view.tick_steps)
+        own[place] = own.get(place, 0) + order.open_lots()
+    offers = [(OFFER, price, size, "red") for price, size in view.book.levels(OFFER, LEVELS)]
+    bids = [(BID, price, size, "green") for price, size in view.book.levels(BID, LEVELS)]
+    for side, price, size, style in [*reversed(offers), *bids]:
+        ours = own.get((side, price), 0)
+        table.add_row(
+            f"{view.instrument.quantity(ours):f}" if ours else "",
+            Text(f"{view.instrument.price_from_steps(price):f}", style=style),
+            f"{view.instrument.size_from_steps(size):f}",
+        )
+    return table
+
+
+def draw_figures(session: Session, view: View) -> Table:
+    """Return position, profit and what the rules say."""
+    portfolio = view.portfolio
+    mid2 = view.known_mid2
+    total, fees, spread = portfolio.equity_at(mid2), portfolio.fees_at(mid2), portfolio.spread()
+    table = Table.grid(padding=(0, 2))
+    status = BOOK_STATUS_NAMES[view.book.status]
+    rows = [
+        ("mid", f"{view.instrument.price_from_steps(mid2) / 2:f}  (book {status})"),
+        ("position", f"{view.instrument.quantity(portfolio.position_lots):f} {view.instrument.base}"),
+        ("pnl", f"{money(total):+.4f} {portfolio.quote}"),
+        ("  spread", f"{money(spread):+.4f}"),
+        ("  inventory", f"{money(total + fees - spread):+.4f}"),
+        ("  fees", f"{-money(fees):+.4f}"),
+        ("fills", f"{portfolio.fills} ({portfolio.maker_fills} as maker)"),
+        ("working", f"{len(view.live)} orders"),
+    ]
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), value)
+    return table
+
+
+def draw_footer(session: Session) -> Text:
+    """Return the line below: the risk state and why, orders sent, refusals by rule."""
+    gate = session.wired.gate
+    text = Text()
+    text.append(f" {RiskState(gate.state).name} ", style=STATE_STYLES[gate.state])
+    if gate.state:
+        text.append(f" {gate.holder()}: {gate.why()}")
+    refused = ", ".join(f"{rule} {sum(reasons.values())}" for rule, reasons in sorted(gate.refusals.items()))
+    text.append(f"  orders {session.recorder.orders}  cancels {session.recorder.cancels}")
+    text.append(f"  refused: {refused or 'none'}   Ctrl-C stops", style="dim")
+    return text
