@@ -9,7 +9,7 @@ RATE_UNIT = 10**18
 
 
 class SpotAccounts:
-    """Balances of base and quote currency by account number; all amounts are Python ints of 10**-scale of their currency.
+    """Balances of base and quote currency by account number; amounts are Python ints of 10**-scale of their currency.
 
     An account without a deposit is unfunded: it trades without any check and nothing is booked for it. A resting buy
     locks price times open quantity (with ``fee_in_quote`` one plus the larger positive rate times that, rounded up at
@@ -39,9 +39,9 @@ class SpotAccounts:
         self.taker_rate = taker_rate
         self.has_fees = maker_rate != 0 or taker_rate != 0
         self.fee_in_quote = fee_in_quote
-        self.value_unit = 10 ** (scale - price_decimals - size_decimals)
-        self.base_unit = 10 ** (scale - size_decimals)
-        self.fee_unit = 10 ** (scale - fee_scale)
+        self.value_unit: int = 10 ** (scale - price_decimals - size_decimals)
+        self.base_unit: int = 10 ** (scale - size_decimals)
+        self.fee_unit: int = 10 ** (scale - fee_scale)
         self.fee_divisor = RATE_UNIT * self.fee_unit
         self.lock_rate = RATE_UNIT + max(maker_rate, taker_rate, 0)
         self.is_funded: list[bool] = []

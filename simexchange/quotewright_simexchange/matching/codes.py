@@ -154,43 +154,5 @@ REASON_NAMES: Final = (
     "amend_below_filled",
 )
 
-# An order in the pool: 16 words; its handle is the place of its first word, 0 is none.
-ORDER_WORDS: Final = 16
-O_ID: Final = 0
-O_RANK: Final = 1
-O_OPEN: Final = 2
-O_TOTAL: Final = 3
-O_NEXT: Final = 4
-O_PREVIOUS: Final = 5
-O_LEVEL: Final = 6
-O_SIDE: Final = 7
-O_ACCOUNT: Final = 8
-O_ACCOUNT_NEXT: Final = 9
-O_ACCOUNT_PREVIOUS: Final = 10
-O_POST_ONLY: Final = 11
-O_NUMBER: Final = 12
-
-# A price level in its pool: 8 words, handles likewise.
-LEVEL_WORDS: Final = 8
-L_QUANTITY: Final = 0
-L_HEAD: Final = 1
-L_TAIL: Final = 2
-L_RANK: Final = 3
-L_BEFORE: Final = 4
-L_IS_TOUCHED: Final = 5
-L_IS_ACTIVE: Final = 6
-L_SIDE: Final = 7
-
-# A side of the book: 16 words at side * 16.
-SIDE_WORDS: Final = 16
-S_BEST: Final = 0
-S_BEST_LEVEL: Final = 1
-S_BASE: Final = 2
-S_WINDOW: Final = 3
-S_BITS: Final = 4
-S_SUMMARY: Final = 5
-S_OPEN: Final = 6
-S_LEVELS: Final = 7
-
 NO_RANK: Final = -0x4000_0000_0000_0000
 """Best rank of an empty side: below every rank, and no taker reaches it."""

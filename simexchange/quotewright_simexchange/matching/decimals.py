@@ -47,7 +47,7 @@ def read_steps(value: object, decimals: int) -> int:
         if rest:
             return OFF_STEP
     else:
-        steps = digits * 10**shift
+        steps = digits * int(10**shift)
     return steps if steps <= MOST else UNREADABLE
 
 
@@ -87,7 +87,7 @@ def scaled(number: Decimal, decimals: int) -> int:
     steps = int("".join(map(str, digits)) or "0")
     shift = exponent + decimals
     if shift >= 0:
-        steps *= 10**shift
+        steps *= int(10**shift)
     else:
         steps, rest = divmod(steps, 10**-shift)
         if rest:

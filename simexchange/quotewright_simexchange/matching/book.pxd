@@ -1,0 +1,48 @@
+cimport cython
+from quotewright_simexchange.matching.levels cimport LevelIndex
+
+cdef long long EVENT_WORDS
+
+cdef class OrderBook(LevelIndex):
+    cdef long long[::1] order_id
+    cdef long long[::1] order_rank
+    cdef long long[::1] order_open
+    cdef long long[::1] order_total
+    cdef long long[::1] order_next
+    cdef long long[::1] order_previous
+    cdef long long[::1] order_level
+    cdef long long[::1] order_side
+    cdef long long[::1] order_account
+    cdef long long[::1] order_account_next
+    cdef long long[::1] order_account_previous
+    cdef long long[::1] order_post_only
+    cdef long long[::1] order_number
+    cdef long long free_order
+    cdef long long[::1] handles
+    cdef long long id_count
+    cdef long long id_end
+    cdef long long[::1] account_head
+    cdef long long[::1] account_tail
+    cdef long long[::1] account_open
+    cdef long long account_count
+    cdef long long[::1] open_lots
+    cdef long long[::1] event_words
+    cdef long long event_room
+    cdef readonly long long event_count
+    @cython.locals(order=cython.longlong, tail=cython.longlong)
+    cdef long long _add_order(self, long long order_id, long long account, long long side, long long rank, long long leaves, long long total, long long post_only, long long number) except -1
+    @cython.locals(account=cython.longlong, before=cython.longlong, after=cython.longlong)
+    cdef bint _forget(self, long long order) except -1
+    @cython.locals(offset=cython.longlong, level=cython.longlong, tail=cython.longlong)
+    cdef bint _join_level(self, long long order, long long side, long long rank, long long leaves) except -1
+    @cython.locals(level=cython.longlong, before=cython.longlong, after=cython.longlong, leaves=cython.longlong)
+    cdef bint _leave_level(self, long long order) except -1
+    @cython.locals(at=cython.longlong)
+    cdef bint _emit(self, long long kind, long long order, long long other, long long price, long long quantity, long long leaves, long long other_leaves, long long code, long long account, long long other_account, long long number) except -1
+    @cython.locals(found=list, index=cython.longlong, at=cython.longlong)
+    cpdef list events(self)
+    cpdef long long event(self, long long index, long long column) except? -1
+    cpdef long long open_quantity(self, long long side) except -1
+    cpdef bint is_used(self, long long order_id) except -1
+    cpdef long long leaves(self, long long order_id) except -1
+    cpdef long long open_order_count(self, long long account) except -1
