@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.sink import TapeSink
 from quotewright_plugins.books.sorted_book import SortedBook
-from tests.framework.kernel.differential import Flow
+from tests.framework.kernel.differential import Flow, compare_books, random_flow
 
 
 class SlowBook(SortedBook):
@@ -255,7 +256,7 @@ BAD_ROWS += [(LEVEL_SET, BID, MAX_STEPS + 1, 1), (LEVEL_SET, BID, 1, MAX_STEPS +
 @pytest.mark.parametrize("row", BAD_ROWS)
 def test_a_row_that_no_book_can_hold_makes_it_stale(book, row):
     apply(book, START)
-    with pytest.raises(InputError, match="row 1: a level should have .*; the book is stale until the next snapshot"):
+    with pytest.raises(InputError, match=r"row 1: a level should have .*; the book is stale until the next snapshot"):
         apply(book, (SET_BID, row))
     assert book.status == BOOK_STALE
 
@@ -303,3 +304,19 @@ def test_a_model_that_lacks_a_method_says_which():
     for call in (lambda b: b.apply(TapeBuffer(), 0, 0), lambda b: b.size_at(1, 1), lambda b: b.levels(1, 1)):
         with pytest.raises(NotImplementedError, match="Bare lacks"):
             call(Bare())
+
+
+def test_the_model_in_the_docs_is_a_book():
+    page = Path(__file__).resolve().parent.parent.parent / "docs" / "books.md"
+    source = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(compile(source, str(page), "exec"), names)  # the page's own example, run as printed
+    rows = random_flow(3, 400, 5000, 60)
+    assert compare_books(rows, [0], names["book_models"]()["dicts"], SortedBook) == rows.count
+
+
+@pytest.mark.parametrize("widest", [4096, 65_536])
+def test_deep_books_are_equal_in_every_model(widest):
+    rows = random_flow(8, 800, 10**6, 4000)
+    assert compare_books(rows, [0], lambda: Ladder(4096, widest)) == rows.count
+    assert compare_books(rows, [0], lambda: Ladder(64, widest), SlowBook) == rows.count

@@ -82,7 +82,7 @@ class LadderSide:
     def put_outside(self, key: int, size: int) -> bool:
         """Set the size of a level that is not in the window; 0 deletes it."""
         self.far_work += 1
-        if self.far_work > 4 * self.window and self.window < self.widest:
+        if self.far_work > self.window and self.window < self.widest:
             self.widen()
             return self.put(key, size)
         if size == 0:

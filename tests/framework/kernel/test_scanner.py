@@ -39,7 +39,22 @@ READ = {  #                    decimals  steps
 
 NO_NUMBERS = [
     *("", "-", "+", ".", "-.", "5.", ".5", "1.2.3", "--1", "1-", "0x1", "1_000", "1,5", " 1", "1 ", "1\n", "e5", "1e"),
-    *("1e+", "1e5.5", "NaN", "nan", "Infinity", "-inf", "null", "true", "١", "\x00", "1\x00", '"1"', "\ud800", "½"),
+    *(
+        "1e+",
+        "1e5.5",
+        "NaN",
+        "nan",
+        "Infinity",
+        "-inf",
+        "null",
+        "true",
+        "\u0661",
+        "\x00",
+        "1\x00",
+        '"1"',
+        "\ud800",
+        "½",
+    ),
 ]
 TOO_LONG = ["1" * 30, "1e400", "1e999999999999999999999", "1000000000000000000", "0." + "1" * 30, "9" * 5000]
 
@@ -62,7 +77,7 @@ def test_what_is_no_number_is_refused_by_name(text):
 
 @pytest.mark.parametrize("text", TOO_LONG)
 def test_more_than_eighteen_digits_are_refused_never_wrong(text):
-    with pytest.raises(InputError, match="18 digits|at most 0 decimals"):
+    with pytest.raises(InputError, match=r"18 digits|at most 0 decimals"):
         Scanner().number(text, 0, "price")
     with pytest.raises(InputError, match="18 digits"):
         Scanner().number("1" * 11, 8, "price")
@@ -218,12 +233,13 @@ def only_input_errors(text: bytes) -> bool:
     try:
         count = scanner.levels(text, 2, 3, "bids")
     except InputError as error:
-        assert len(str(error)) < 400
-        assert scanner.count == 0
-        return False
-    levels = json.loads(text)
-    assert count == len(levels)
-    return True
+        why = str(error)
+    else:
+        assert count == len(json.loads(text))
+        return True
+    assert len(why) < 400
+    assert scanner.count == 0
+    return False
 
 
 @pytest.mark.parametrize("frame", frames(), ids=["mixed", "quoted"])
