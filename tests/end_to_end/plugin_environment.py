@@ -74,12 +74,13 @@ class Tally:
 
 
 def run(*command: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command without the settings of the environment around it."""
+    """Run a command without the settings of the environment around it, but for how kernels are built."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "QUOTEWRIGHT_"))}
+    if build := os.environ.get("QUOTEWRIGHT_BUILD"):
+        clean["QUOTEWRIGHT_BUILD"] = build
     clean["PYTHONUTF8"] = "1"
-    return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, encoding="utf-8", cwd=folder, env=clean
-    )
+    text = [str(part) for part in command]
+    return subprocess.run(text, check=False, capture_output=True, text=True, encoding="utf-8", cwd=folder, env=clean)
 
 
 def build_wheels(work: Path, tally: Tally) -> Path:
