@@ -1,0 +1,36 @@
+"""``quotewright exchange``: the local exchange on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from quotewright.cli.options import debug_option, json_option
+
+
+@click.group()
+def exchange() -> None:
+    """Run and check the local exchange."""
+
+
+@exchange.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--engine", type=click.Choice(["fast", "oracle"]), default="fast", show_default=True, help="What runs them."
+)
+@json_option
+@debug_option
+def cases(file: Path, engine: str, as_json: bool) -> int:
+    """Run the worked scenarios of FILE; exit 1 if one fails, 4 if the file is malformed."""
+    from quotewright_simexchange.cases import load_cases, run_cases
+
+    report = run_cases(load_cases(file), engine)
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        for failure in report.failures:
+            click.echo(str(failure))
+        click.echo(f"passed {len(report.passed)}, failed {len(report.failures)}, skipped {len(report.skipped)}")
+    return 1 if report.failures else 0
