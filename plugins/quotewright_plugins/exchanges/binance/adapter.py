@@ -37,6 +37,7 @@ MARKETS = ("spot", "usdm", "coinm")
 ROOTS = {"api": "spot", "fapi": "usdm", "dapi": "coinm"}
 """Markets by the first folder of a REST path."""
 
+SYNCHRONISED = BookState.SYNCHRONISED
 SPOT_CHANNELS: Mapping[str, tuple[str, ...]] = {"": ("depth@100ms", "bookTicker", "trade")}
 FUTURES_CHANNELS: Mapping[str, tuple[str, ...]] = {
     "public": ("depth@100ms", "bookTicker"),
@@ -104,6 +105,7 @@ class BinanceAdapter(FeedAdapter):
         super().__init__()
         self.market_name = market
         self._is_spot = market == "spot"
+        self._frame_limit = self.frame_limit["ws"]
         self._routes: dict[bytes, _Route] = {}
         self._symbols: dict[str, _Symbol] = {}
         self._unplaced: Snapshot | None = None
@@ -123,10 +125,11 @@ class BinanceAdapter(FeedAdapter):
         frame = raw if type(raw) is bytes else bytes(raw)
         if source == "ws":
             route = self._routes.get(frame[11 : frame.find(b'"', 11)])
-            if route is not None and len(frame) <= self.frame_limit["ws"]:
+            if route is not None and len(frame) <= self._frame_limit:
                 try:
                     route.handle(route.decode(frame).data, route.symbol, receive_ns, sink)
-                    self._bad_run = 0
+                    if self._bad_run:
+                        self._bad_run = 0
                 except UNREADABLE as error:
                     self._refuse(error, frame, route.symbol if route.is_depth else "", receive_ns, sink)
                 return
@@ -219,6 +222,37 @@ class BinanceAdapter(FeedAdapter):
     # Books: 1 buffer, 2 snapshot, 3 its age, 4 discard, 5 join, 6 continuity.
 
     def _on_depth(self, event: Depth, symbol: str, receive_ns: int, sink: Sink) -> None:
+        """Write an update that plainly follows at once; decide about every other."""
+        book = self.books.get(symbol)
+        if (
+            book is None
+            or book.state is not SYNCHRONISED
+            or book.is_joining
+            or event.s != symbol
+            or not (
+                event.U <= book.last_id + 1 <= event.u and event.pu == NO_ID
+                if self._is_spot
+                else event.pu == book.last_id < event.u >= event.U
+            )
+        ):
+            self._on_other_depth(event, symbol, receive_ns, sink)
+            return
+        stamp = event.T or event.E
+        event_ns = stamp * 1_000_000 if stamp < 100_000_000_000_000 else stamp * 1_000
+        if sink.begin(symbol, event_ns, receive_ns, 0, event.u):
+            try:
+                sink.bids(event.b)
+                sink.offers(event.a)
+            except InputError:
+                sink.abandon()
+                raise
+            sink.end()
+        self.counters.updates += 1
+        book.last_id = event.u
+        book.stale_run = 0
+
+    def _on_other_depth(self, event: Depth, symbol: str, receive_ns: int, sink: Sink) -> None:
+        """Buffer an update, join the book with it, pass it over, or find the gap before it."""
         if event.s != symbol:
             raise BadFrame("symbol", f"the stream of {symbol} carries {event.s!r}")
         if (event.pu == NO_ID) is not self._is_spot:
@@ -228,7 +262,7 @@ class BinanceAdapter(FeedAdapter):
         book = self.books.get(symbol) or self.book(symbol)
         if book is None:
             return
-        if book.state is not BookState.SYNCHRONISED:
+        if book.state is not SYNCHRONISED:
             self._keep(book, event)
             if self._unplaced is not None and self._joins(event, self._unplaced.lastUpdateId):
                 unplaced, self._unplaced = self._unplaced, None
@@ -279,7 +313,7 @@ class BinanceAdapter(FeedAdapter):
                 raise
             sink.end()
         self.counters.updates += 1
-        book.last_id = book.chain_id = event.u
+        book.last_id = event.u
         book.is_joining = False
         book.stale_run = 0
 
@@ -336,12 +370,12 @@ class BinanceAdapter(FeedAdapter):
         book = self.books.get(symbol) or self._only_waiting()
         if book is not None:
             self.answered(book)
-            if book.state is not BookState.SYNCHRONISED:
+            if book.state is not SYNCHRONISED:
                 self.request(book, receive_ns)
 
     def _only_waiting(self) -> FeedBook | None:
         """Return the single book that waits for a snapshot, if it is single."""
-        waiting = [book for book in self.books.values() if book.state is not BookState.SYNCHRONISED]
+        waiting = [book for book in self.books.values() if book.state is not SYNCHRONISED]
         return waiting[0] if len(waiting) == 1 else None
 
     def _on_snapshot(self, body: bytes, symbol: str, receive_ns: int, sink: Sink) -> None:
@@ -372,7 +406,7 @@ class BinanceAdapter(FeedAdapter):
         """Replace the book by the snapshot and release what was buffered, or refuse it and ask for another."""
         self.answered(book)
         last_id = snapshot.lastUpdateId
-        is_fresh = book.state is not BookState.SYNCHRONISED
+        is_fresh = book.state is not SYNCHRONISED
         buffer = book.buffer
         old = 0
         for event in buffer:
@@ -394,6 +428,8 @@ class BinanceAdapter(FeedAdapter):
             self.counters.resyncs += 1
         if is_fresh:
             book.chain_id = NO_ID
+        elif not book.is_joining:
+            book.chain_id = book.last_id
         book.state = BookState.SYNCHRONISED
         book.was_good = book.is_joining = True
         book.is_wanted = False
