@@ -13,7 +13,10 @@ def feed_adapters() -> dict[str, Factory]:
 
 @hookimpl
 def execution_venues() -> dict[str, Factory]:
-    return {"simexchange": lazy("quotewright_simexchange.local:LocalExchange")}
+    return {
+        "simexchange": lazy("quotewright_simexchange.local:LocalExchange"),
+        "replay": lazy("quotewright_simexchange.replay_venue:replay"),
+    }
 
 
 @hookimpl

@@ -45,6 +45,8 @@ cdef class Market:
     cdef public list bids
     cdef public list offers
     cdef public bint is_watching
+    cdef public long long bids_from
+    cdef public long long offers_to
     cdef public dict taken_bids
     cdef public dict taken_offers
     cdef public bint in_gap
@@ -94,7 +96,7 @@ cdef class ReplayVenue(Venue):
     cpdef bint take_rows(self, long long limit_ns) except -1
     @cython.locals(row=cython.longlong)
     cpdef bint find_next(self) except -1
-    @cython.locals(words='const long long[::1]', number=cython.longlong, market=Market, is_watching=cython.bint, is_book=cython.bint, had_snapshot=cython.bint, at=cython.longlong, end=cython.longlong, word=cython.longlong, kind=cython.longlong, size=cython.longlong)
+    @cython.locals(words='const long long[::1]', number=cython.longlong, market=Market, is_watching=cython.bint, is_book=cython.bint, had_snapshot=cython.bint, at=cython.longlong, end=cython.longlong, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong)
     cpdef bint take_message(self, Rows rows, long long first, long long last, long long now_ns) except -1
     @cython.locals(side=cython.longlong)
     cpdef bint see_trade(self, Market market, long long word, long long price, long long size, long long now_ns) except -1
@@ -120,4 +122,5 @@ cdef class ReplayVenue(Venue):
     cpdef bint share(self, Market market, OwnOrder order, long long was, long long gone, long long size) except -1
     @cython.locals(order=OwnOrder)
     cpdef bint fill_level(self, Market market, OwnLevel level, int kind, long long now_ns) except -1
+    @cython.locals(bids=list, offers=list, has_taken=cython.bint, lowest=cython.longlong, highest=cython.longlong, level=OwnLevel)
     cpdef bint watch(self, Market market) except -1

@@ -39,9 +39,9 @@ from quotewright.kernel.rows import Rows
 from quotewright.kernel.venue import Venue
 from quotewright.model.orders import (
     Accepted,
+    Amended,
     AmendOrder,
     AmendRejected,
-    Amended,
     Canceled,
     CancelOrder,
     CancelRejected,
@@ -50,7 +50,7 @@ from quotewright.model.orders import (
     Rejected,
     TimeInForce,
 )
-from quotewright_simexchange.latency import REFUSED, ConstantLatency, LatencyModel
+from quotewright_simexchange.latency import REFUSED, LatencyModel
 from quotewright_simexchange.matching.queues import QueueModel
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class Market:
         self.bids: list[OwnLevel] = []
         self.offers: list[OwnLevel] = []
         self.is_watching = False
+        self.bids_from = NEVER
+        self.offers_to = 0
         self.taken_bids: dict[int, int] = {}
         self.taken_offers: dict[int, int] = {}
         self.in_gap = False
@@ -201,11 +203,8 @@ class ReplayVenue(Venue):
         super().__init__()
         self.queue = queue
         self.latency = latency
-        self.maker_rate = maker_fee.as_integer_ratio()
-        self.taker_rate = taker_fee.as_integer_ratio()
         self.fee_unit = 10 ** (MONEY_SCALE - fee_scale)
-        self.maker_fee = maker_fee
-        self.taker_fee = taker_fee
+        self.set_fees(maker_fee, taker_fee)
         self.unknown_side_helps = unknown_side_helps
         self.rows = Rows(memoryview(b"").cast("q"), 0)
         self.order = memoryview(b"").cast("q")
@@ -261,6 +260,14 @@ class ReplayVenue(Venue):
         self.cursor = 0
         self.find_next()
         self.first_ns = self.next_row_ns
+        return True
+
+    def set_fees(self, maker_fee: Decimal, taker_fee: Decimal) -> bool:
+        """Charge *maker_fee* and *taker_fee*, fractions of the value, from now on."""
+        self.maker_fee = maker_fee
+        self.taker_fee = taker_fee
+        self.maker_rate = maker_fee.as_integer_ratio()
+        self.taker_rate = taker_fee.as_integer_ratio()
         return True
 
     # The clock: rows, then commands, up to the first report that somebody here could answer.
@@ -331,11 +338,14 @@ class ReplayVenue(Venue):
         while at < end:
             word = words[at + 5]
             kind = word & 255
-            if kind == LEVEL_SET or kind == LEVEL_DELETE:
+            if kind == LEVEL_SET or kind == LEVEL_DELETE:  # noqa: SIM109
                 is_book = True
                 if is_watching and not had_snapshot:
-                    size = words[at + 3] if kind == LEVEL_SET else 0
-                    self.see_level(market, (word >> SIDE_SHIFT) & 255, words[at + 2], size, now_ns)
+                    side = (word >> SIDE_SHIFT) & 255
+                    price = words[at + 2]
+                    if price >= market.bids_from if side == BID else price <= market.offers_to:
+                        size = words[at + 3] if kind == LEVEL_SET else 0
+                        self.see_level(market, side, price, size, now_ns)
             elif kind == TRADE:
                 if is_watching:
                     self.see_trade(market, word, words[at + 2], words[at + 3], now_ns)
@@ -436,6 +446,7 @@ class ReplayVenue(Venue):
         taken = market.taken_bids if side == BID else market.taken_offers
         if taken:
             taken.clear()
+            self.watch(market)
         if size <= 0:
             return False
         for level in list(market.bids if side == BID else market.offers):
@@ -534,6 +545,12 @@ class ReplayVenue(Venue):
                 ahead = 0.0
             order.ahead = int(ahead)
             order.ahead_part = ahead - order.ahead
+            # A part that only rounding can have left must not cost a whole step of the next print.
+            if order.ahead_part > 0.999999:
+                order.ahead += 1
+                order.ahead_part = 0.0
+            elif order.ahead_part < 0.000001:
+                order.ahead_part = 0.0
         if order.ahead >= size:
             order.ahead = size
             order.ahead_part = 0.0
@@ -624,8 +641,27 @@ class ReplayVenue(Venue):
         return True
 
     def watch(self, market: Market) -> bool:
-        """Say whether rows of *market* can concern us: while we rest in it, or took from what it displays."""
-        market.is_watching = bool(market.bids or market.offers or market.taken_bids or market.taken_offers)
+        """Say which rows of *market* can concern us, from where we rest in it and took from what it displays."""
+        bids = market.bids
+        offers = market.offers
+        has_taken = bool(market.taken_bids) or bool(market.taken_offers)
+        market.is_watching = has_taken or bool(bids) or bool(offers)
+        lowest = NEVER
+        highest = 0
+        if bids:
+            level: OwnLevel = bids[len(bids) - 1]
+            lowest = level.price
+            level = bids[0]
+            highest = level.price
+        if offers:
+            level = offers[0]
+            if level.price < lowest:
+                lowest = level.price
+            level = offers[len(offers) - 1]
+            if level.price > highest:
+                highest = level.price
+        market.bids_from = 0 if has_taken else lowest
+        market.offers_to = NEVER if has_taken else highest
         return True
 
     # Commands.
@@ -858,8 +894,7 @@ class ReplayVenue(Venue):
             best = book.best_bid if order.side == BUY else book.best_offer
             if best == 0 or (order.price < best if order.side == BUY else order.price > best):
                 order.is_blind = True
-        market.is_watching = True
-        return True
+        return self.watch(market)
 
     def amend(self, market: Market, order: OwnOrder, command: AmendOrder, now_ns: int) -> bool:
         """Change an order: less at the same price keeps its place, anything else is matched and queues anew."""

@@ -12,9 +12,9 @@ from quotewright.kernel.rows import TapeBuffer
 from quotewright.model.instrument import Instrument
 from quotewright.model.orders import (
     Accepted,
+    Amended,
     AmendOrder,
     AmendRejected,
-    Amended,
     Canceled,
     CancelOrder,
     CancelRejected,

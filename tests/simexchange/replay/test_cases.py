@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from quotewright_simexchange.matching.replay_door import SUPPORTED_MODELS, FastReplay
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "matching_cases.json"
