@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from quotewright.plugin.registry import PluginSet
 
 
+PLUGINS = "quotewright.plugins"
+
+
 class LazyGroup(click.Group):
     """Commands by name and target ``module:command``, and those that plugins offer through the hook ``commands``."""
 
     def __init__(self, *args: Any, targets: dict[str, Lazy] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.targets = dict(targets or {})
-        self._plugins: PluginSet | None = None
 
     def plugins(self, ctx: click.Context) -> PluginSet:
         """Return the plugins whose commands this group has; faulty ones are listed by another command."""
-        if self._plugins is None:
+        found: PluginSet | None = ctx.meta.get(PLUGINS)
+        if found is None:
             from quotewright.plugin.registry import PluginSet
 
             folders: tuple[Path, ...] = ctx.params.get("plugins_dir") or ()
-            self._plugins = PluginSet.discover(folders, strict=False)
-        return self._plugins
+            found = ctx.meta[PLUGINS] = PluginSet.discover(folders, strict=False)
+        return found
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*self.targets, *self.plugins(ctx).names("commands"), *super().list_commands(ctx)})

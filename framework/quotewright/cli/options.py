@@ -35,14 +35,25 @@ class RunOptions:
         self.as_json = as_json
 
     def load(self, paths: Sequence[Path | str]) -> tuple[Config, PluginSet]:
-        """Return the config that *paths* and the options state, and the plugins it allows."""
+        """Return the config that *paths* and the options state, and the plugins it allows.
+
+        Raises:
+            ConfigError: the config has a fault; nothing has been read or written yet.
+        """
+        from quotewright.config.check import faults
         from quotewright.config.load import load_config
+        from quotewright.errors import ConfigError
 
         sets = list(self.sets)
         if self.seed is not None:
             sets.append(f"run.seed={self.seed}")
         config = load_config(paths, sets)
-        return config, self.discover(config)
+        plugins = self.discover(config)
+        found = faults(config, plugins)
+        if found:
+            more = f" (and {len(found) - 1} more: quotewright config check tells them)" if found[1:] else ""
+            raise ConfigError(found[0] + more)
+        return config, plugins
 
     def discover(self, config: Config | None = None, *, strict: bool = True) -> PluginSet:
         """Return the plugins that *config* allows (all of them without one)."""

@@ -84,8 +84,9 @@ def _lacks(factory: Any, role: type) -> Iterable[str]:
         BookModel: ("apply", "size_at", "levels", "level_count"),
     }
     if role is RiskRule:
-        if factory.verdict is RiskRule.verdict and factory.on_wake is RiskRule.on_wake:
-            yield "should override verdict() or on_wake(): it holds nothing back and looks at nothing"
+        looks = ("verdict", "on_wake", "on_report", "on_command")
+        if all(getattr(factory, name) is getattr(RiskRule, name) for name in looks):
+            yield "should override verdict(), on_wake() or on_report(): it holds nothing back and looks at nothing"
         if issubclass(factory, CheckRule) and factory.check is CheckRule.check:
             yield "should override check()"
         return
