@@ -515,8 +515,8 @@ def _with_grid(instrument: Instrument, found: _Examined, stage: Stage) -> Instru
     if tick != instrument.tick_steps:
         if is_given:
             stage.note(
-                f"{instrument.name}: prices lie on a tick of {instrument.price_from_steps(tick):f}, "
-                f"the metadata say {instrument.tick_size:f}; the data win"
+                f"{instrument.name}: prices lie on a tick of {instrument.price_from_steps(tick).normalize():f}, "
+                f"the metadata say {instrument.tick_size.normalize():f}; the data win"
             )
         instrument = infer(instrument, tick_steps=tick)
     is_given = "lot_steps" not in instrument.inferred
@@ -524,8 +524,8 @@ def _with_grid(instrument: Instrument, found: _Examined, stage: Stage) -> Instru
     if lot != instrument.lot_steps:
         if is_given:
             stage.note(
-                f"{instrument.name}: sizes lie on a lot of {instrument.size_from_steps(lot):f}, "
-                f"the metadata say {instrument.lot_size:f}; the data win"
+                f"{instrument.name}: sizes lie on a lot of {instrument.size_from_steps(lot).normalize():f}, "
+                f"the metadata say {instrument.lot_size.normalize():f}; the data win"
             )
         instrument = infer(instrument, lot_steps=lot)
     return instrument

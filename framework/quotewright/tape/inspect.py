@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ def record(path: Path, info: TapeInfo, is_verified: bool | None = None) -> dict[
     """Return the header of the tape at *path* as plain values, with the sizes in decimals beside the steps."""
     found: dict[str, Any] = {"path": str(path), **msgspec.to_builtins(info)}
     for fields, instrument in zip(found["instruments"], info.instruments, strict=True):
-        fields["tick_size"] = f"{instrument.tick_size:f}"
-        fields["lot_size"] = f"{instrument.lot_size:f}"
+        fields["tick_size"] = plain(instrument.tick_size)
+        fields["lot_size"] = plain(instrument.lot_size)
     found["rows"] = info.row_count
     found["is_verified"] = is_verified
     return found
@@ -88,11 +89,12 @@ def _instrument_lines(instrument: Instrument, verdict: Verdict | None) -> Iterat
     def star(*names: str) -> str:
         return "*" if set(names) & set(instrument.inferred) else ""
 
-    contract = "" if instrument.contract_size == 1 else f", contract {instrument.contract_size:f}"
-    notional = f", min notional {instrument.min_notional:f}" if instrument.min_notional else ""
+    contract = "" if instrument.contract_size == 1 else f", contract {plain(instrument.contract_size)}"
+    notional = f", min notional {plain(instrument.min_notional)}" if instrument.min_notional else ""
     yield (
         f"  {instrument.name}{star('base', 'quote')} ({instrument.symbol}): "
-        f"tick {instrument.tick_size:f}{star('tick_steps')}, lot {instrument.lot_size:f}{star('lot_steps')}, "
+        f"tick {plain(instrument.tick_size)}{star('tick_steps')}, "
+        f"lot {plain(instrument.lot_size)}{star('lot_steps')}, "
         f"steps of {instrument.price_decimals}{star('price_decimals')} and "
         f"{instrument.size_decimals}{star('size_decimals')} decimals{contract}{star('contract_size')}{notional}"
     )
@@ -113,6 +115,11 @@ def _more(items: tuple[Any, ...]) -> Iterator[str]:
 def _some(items: Iterable[str]) -> str:
     every = list(items)
     return ", ".join(every[:10]) + (f" and {len(every) - 10} more" if len(every) > 10 else "")
+
+
+def plain(number: Decimal) -> str:
+    """Return a decimal without trailing zeros and without an exponent."""
+    return f"{number.normalize():f}"
 
 
 def milliseconds(value_ns: int) -> str:

@@ -13,6 +13,6 @@ cdef class TapeSource(RowSource):
     cpdef long long row_at(self, long long time_ns) except -1
     @cython.locals(receive_ns=cython.longlong)
     cpdef long long fill(self, long long until_ns) except? -1
-    @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong)
+    @cython.locals(rows=Rows, first=cython.longlong, begin=cython.longlong, last=cython.longlong, end=cython.longlong)
     cpdef bint advance(self) except -1
     cpdef bint close(self) except -1
