@@ -75,6 +75,7 @@ def plugins_dir_option(command: F) -> F:
     option = click.option(
         "--plugins-dir",
         multiple=True,
+        is_eager=True,  # --help lists the commands of these plugins too
         type=click.Path(path_type=Path),
         metavar="DIR",
         help="A folder of plugin modules; may be given more than once.",

@@ -66,7 +66,7 @@ CODES = {
     "risk halt": (raising(RiskHalt("halted")), 6, "quotewright: halted\n"),
     "conformance": (raising(ConformanceError("two checks")), 8, "quotewright: two checks\n"),
     "two lines become one": (raising(ConfigError("a\n  b")), 4, "quotewright: a b\n"),
-    "interrupted": (raising(KeyboardInterrupt()), 130, "quotewright: interrupted\n"),
+    "interrupted": (raising(KeyboardInterrupt()), 130, "\nquotewright: interrupted\n"),
     "disk": (
         raising(OSError(28, "No space left on device", "x")),
         1,
