@@ -32,7 +32,7 @@ ENGINES = {
         "quotewright_simexchange.matching.door:FastEngine",
         "quotewright_simexchange.matching.replay_door:FastReplay",
         frozenset(
-            [
+            (
                 "limit",
                 "market",
                 "ioc",
@@ -51,10 +51,10 @@ ENGINES = {
                 "id",
                 "numbers",
                 "rounding",
-            ]
+            )
         ),
         frozenset(
-            [
+            (
                 "queue",
                 "risk_averse",
                 "prob",
@@ -64,7 +64,7 @@ ENGINES = {
                 "consumption",
                 "latency",
                 "interpolated",
-            ]
+            )
         ),
     ),
     "oracle": EngineEntry(
@@ -183,7 +183,20 @@ def case_fault(case: Any) -> str | None:
 
 
 OPERATIONS = frozenset(
-    ["new", "cancel", "cancel_all", "amend", "mark", "index", "ref", "clock", "phase", "uncross", "funding", "settle"]
+    (
+        "new",
+        "cancel",
+        "cancel_all",
+        "amend",
+        "mark",
+        "index",
+        "ref",
+        "clock",
+        "phase",
+        "uncross",
+        "funding",
+        "settle",
+    )
 )
 NEEDED = {
     "new": ("id", "account", "side"),
