@@ -145,7 +145,8 @@ class OracleReplay:
             if order.price > price if side == "bid" else order.price < price:
                 self.fill(order, order.open, "maker")
             elif order.price == price:
-                excess = qty - order.ahead - shared
+                # A fill is a legal quantity; what is ahead need not terminate, so it counts to the sixth decimal here.
+                excess = qty - order.ahead.quantize(QUEUE_UNIT) - shared
                 order.ahead = max(order.ahead - qty, ZERO)
                 if excess > 0:
                     shared += self.fill(order, min(excess, order.open), "maker")
