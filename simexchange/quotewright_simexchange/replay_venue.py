@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from quotewright.config.units import Bps, Duration, UnitError
+from quotewright.config.units import Bps, Duration
 from quotewright.errors import ConfigError
+from quotewright.model.cards import FeeTier, load_card
 from quotewright.plugin.settings import between, configured, setting
 from quotewright_simexchange.latency import ConstantLatency, InterpolatedLatency, LatencyModel
 from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, PowerQueue, QueueModel
@@ -43,9 +43,7 @@ class LatencyTable:
     model: Literal["constant", "interpolated"] = setting(default="constant", doc="latency model")
     entry: Duration | int = setting(default="5ms", doc="time from here to the venue; a bare number is nanoseconds")
     response: Duration | int = setting(default="5ms", doc="time from the venue back here; a bare number is nanoseconds")
-    file: str = setting(
-        default="", doc="interpolated: CSV file of request_ns,venue_ns,response_ns, venue_ns 0: refused"
-    )
+    file: str = setting(default="", doc="interpolated: CSV of request_ns,venue_ns,response_ns; venue_ns 0: refused")
 
     def make(self, where: str) -> LatencyModel:
         if self.model == "constant":
@@ -84,7 +82,7 @@ class ReplaySettings:
     maker_fee: Bps | None = setting(default=None, doc="fee of resting fills, negative is a rebate; unset: card, else 0")
     taker_fee: Bps | None = setting(default=None, doc="fee of taking fills; unset: card, else 0")
     card: str = setting(default="", doc="venue card whose fee tier counts where a fee is unset")
-    fee_tier: str = setting(default="default", doc="name of the tier under [fees] of the card")
+    fee_tier: str = setting(default="", doc="name of the card's fee tier; unset: its first")
     unknown_side: Literal["none", "both"] = setting(
         default="none", doc="whom prints without a side help: none of our orders, or both sides"
     )
@@ -106,40 +104,25 @@ class TapeReplay(ReplayVenue):
     def connect(self, context: VenueContext) -> None:
         settings = self.settings
         self.latency = settings.latency.make(context.where)
-        tier: dict[str, Any] = {}
-        if settings.card and (settings.maker_fee is None or settings.taker_fee is None):
-            tier = read_tier(context.cards.get(settings.card), settings, context.where)
+        maker, taker = settings.maker_fee, settings.taker_fee
+        if settings.card and (maker is None or taker is None):
+            tier = find_tier(context.cards.get(settings.card), settings, context.where)
+            maker = tier.maker if maker is None else maker
+            taker = tier.taker if taker is None else taker
         self.set_fees(
-            _fee(settings.maker_fee, tier, "maker", context.where),
-            _fee(settings.taker_fee, tier, "taker", context.where),
+            maker.fraction if maker is not None else Decimal(0), taker.fraction if taker is not None else Decimal(0)
         )
         super().connect(context)
 
 
-def read_tier(card: Any, settings: ReplaySettings, where: str) -> dict[str, Any]:
-    """Return the fee tier of a venue card; ConfigError naming the tiers that there are."""
+def find_tier(card: Any, settings: ReplaySettings, where: str) -> FeeTier:
+    """Return the fee tier of a venue card (the first one if none is named); ConfigError naming those that there are."""
     if card is None:
         raise ConfigError(f"{where}.card: no venue card called '{settings.card}'")
     try:
-        fees = tomllib.loads(Path(card).read_text(encoding="utf-8")).get("fees", {})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{where}.card: {card} cannot be read: {error}") from error
-    if settings.fee_tier not in fees:
-        known = ", ".join(sorted(fees)) or "none"
-        raise ConfigError(f"{where}.fee_tier: card '{settings.card}' has no tier '{settings.fee_tier}'; it has {known}")
-    tier: dict[str, Any] = fees[settings.fee_tier]
-    return tier
-
-
-def _fee(given: Bps | None, tier: dict[str, Any], name: str, where: str) -> Decimal:
-    if given is not None:
-        return given.fraction
-    if name not in tier:
-        return Decimal(0)
-    try:
-        return Bps.parse(tier[name]).fraction
-    except UnitError as error:
-        raise ConfigError(f"{where}.card: fee '{name}' of the tier: {error}") from error
+        return load_card(card).fee_tier(settings.fee_tier)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.card: {error}") from error
 
 
 def replay(settings: ReplaySettings) -> ReplayVenue:

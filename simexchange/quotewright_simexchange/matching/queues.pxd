@@ -1,5 +1,3 @@
-cimport cython
-
 cdef class QueueModel:
     cpdef double share_behind(self, double ahead, double behind) except? -1
 
@@ -9,7 +7,6 @@ cdef class FrontQueue(QueueModel):
 cdef class ProbQueue(QueueModel):
     cdef readonly int form
     cpdef double weight(self, double quantity) except? -1
-    @cython.locals(back=double)
     cpdef double share_behind(self, double ahead, double behind) except? -1
 
 cdef class PowerQueue(ProbQueue):

@@ -59,8 +59,7 @@ class ProbQueue(QueueModel):
 
     def share_behind(self, ahead: float, behind: float) -> float:
         if self.form == 1:
-            back = self.weight(behind)
-            return back / (back + self.weight(ahead))
+            return self.weight(behind) / (self.weight(behind) + self.weight(ahead))
         if self.form == 2:
             return self.weight(behind) / self.weight(behind + ahead)
         return 1.0 - self.weight(ahead / (ahead + behind))

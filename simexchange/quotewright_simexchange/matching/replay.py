@@ -203,7 +203,7 @@ class ReplayVenue(Venue):
         super().__init__()
         self.queue = queue
         self.latency = latency
-        self.fee_unit = 10 ** (MONEY_SCALE - fee_scale)
+        self.fee_unit: int = 10 ** (MONEY_SCALE - fee_scale)
         self.set_fees(maker_fee, taker_fee)
         self.unknown_side_helps = unknown_side_helps
         self.rows = Rows(memoryview(b"").cast("q"), 0)
@@ -458,7 +458,7 @@ class ReplayVenue(Venue):
         return True
 
     def see_snapshot(self, market: Market, now_ns: int) -> bool:
-        """Let a whole new book meet our orders; after a gap nobody knows what printed, and size only ever moves us up."""
+        """Let a whole new book meet our orders; after a gap nobody knows what printed."""
         was_gap = market.in_gap
         if was_gap:
             market.in_gap = False
@@ -599,11 +599,11 @@ class ReplayVenue(Venue):
 
     def fee(self, market: Market, price_ticks: int, lots: int, is_maker: bool) -> int:
         """Return the fee of a fill in quote money: charges rounded up at the fee's scale, rebates toward zero."""
-        rate = self.maker_rate if is_maker else self.taker_rate
-        if rate[0] == 0:
+        rate: tuple[int, int] = self.maker_rate if is_maker else self.taker_rate
+        if rate[0] == 0 or market.unit is None:
             return 0
-        value = price_ticks * market.tick_steps * lots * market.lot_steps * market.unit
-        unit = rate[1] * self.fee_unit
+        value: int = price_ticks * market.tick_steps * lots * market.lot_steps * market.unit
+        unit: int = rate[1] * self.fee_unit
         if rate[0] > 0:
             return -(-value * rate[0] // unit) * self.fee_unit
         return -(value * -rate[0] // unit) * self.fee_unit
@@ -778,9 +778,10 @@ class ReplayVenue(Venue):
             return "min_qty"
         if instrument.max_quantity_steps and size > instrument.max_quantity_steps:
             return "max_qty"
-        if not is_market and market.min_notional and market.unit is not None:
-            if price_ticks * market.tick_steps * size * market.unit < market.min_notional:
-                return "min_notional"
+        if is_market or not market.min_notional or market.unit is None:
+            return ""
+        if price_ticks * market.tick_steps * size * market.unit < market.min_notional:
+            return "min_notional"
         return ""
 
     def is_crossing(self, market: Market, side: int, price: int) -> bool:

@@ -58,7 +58,7 @@ def latency_model(model: Mapping[str, Any]) -> LatencyModel:
     if table is None:
         return ConstantLatency()
     if table["model"] == "interpolated":
-        return InterpolatedLatency([tuple(int(time) for time in row) for row in table["rows"]])
+        return InterpolatedLatency([(int(row[0]), int(row[1]), int(row[2])) for row in table["rows"]])
     return ConstantLatency(int(table["entry"]), int(table["response"]))
 
 
