@@ -18,8 +18,10 @@ OWN = sorted((Path(__file__).parent / "cases").glob("*.json"))
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "matching_cases.json"
 FILES = [*OWN, SHARED]
 TAGS = frozenset(
-    ("limit", "market", "ioc", "fok", "post_only", "reprice", "cancel", "amend", "fifo", "filters", "fees")
-    + ("balances", "spot", "feed", "id", "numbers", "rounding")
+    (
+        *("limit", "market", "ioc", "fok", "post_only", "reprice", "cancel", "amend", "fifo", "filters", "fees"),
+        *("balances", "spot", "feed", "id", "numbers", "rounding"),
+    )
 )
 
 

@@ -17,6 +17,8 @@ Input = Mapping[str, Any]
 WIDE = decimal.Context(prec=120, rounding=decimal.ROUND_HALF_EVEN)
 """Shares of a decrease do not terminate; 120 digits leave the sixth decimal beyond doubt."""
 QUEUE_UNIT = Decimal("1E-6")
+NOISE = Decimal("1E-12")
+"""What is smaller comes from cutting shares that do not terminate."""
 SIDE = {"buy": "bid", "sell": "ask"}
 HIT_BY = {"sell": "bid", "buy": "ask"}
 
@@ -145,11 +147,14 @@ class OracleReplay:
             if order.price > price if side == "bid" else order.price < price:
                 self.fill(order, order.open, "maker")
             elif order.price == price:
-                # A fill is a legal quantity; what is ahead need not terminate, so it counts to the sixth decimal here.
-                excess = qty - order.ahead.quantize(QUEUE_UNIT) - shared
+                excess = qty - self.whole_ahead(order) - shared
                 order.ahead = max(order.ahead - qty, ZERO)
                 if excess > 0:
                     shared += self.fill(order, min(excess, order.open), "maker")
+
+    def whole_ahead(self, order: Own) -> Decimal:
+        """Return what is ahead in whole units of 1e-6, rounded up: a fill is a legal quantity and never too early."""
+        return order.ahead.quantize(NOISE).quantize(QUEUE_UNIT, decimal.ROUND_CEILING)
 
     def best_first(self, side: str) -> list[Own]:
         sign = -1 if side == "bid" else 1
