@@ -27,6 +27,7 @@ cdef class SpotAccounts:
     cpdef tuple balance(self, long long account)
     cpdef long long account_count(self) except -1
     cpdef bint has_funds(self, long long account) except -1
+    @cython.locals(units=object)
     cpdef object fee(self, object amount, object rate)
     @cython.locals(value=object)
     cpdef object lock_amount(self, long long side, object price, object quantity)

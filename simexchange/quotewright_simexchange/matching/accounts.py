@@ -86,7 +86,8 @@ class SpotAccounts:
 
     def fee(self, amount: int, rate: int) -> int:
         """Return the fee on *amount*: a charge rounded up, a rebate (negative) toward zero, at the fee scale."""
-        return -(-amount * rate // self.fee_divisor) * self.fee_unit
+        units: int = -(-amount * rate // self.fee_divisor)
+        return units * self.fee_unit
 
     def lock_amount(self, side: int, price: int, quantity: int) -> int:
         """Return what an order locks: quote currency for a buy, base currency for a sell."""

@@ -55,7 +55,7 @@ cdef class MatchingCore(OrderBook):
     cdef bint _is_price(self, long long rank) except -1
     @cython.locals(price=cython.longlong, level=cython.longlong, leaves=cython.longlong, order=cython.longlong,
                    fill=cython.longlong)
-    cdef bint _is_covered(self, long long account, long long side, long long kind, long long rank, long long quantity) except -1
+    cdef bint _is_covered(self, long long account, long long side, long long kind, long long rank, long long quantity, long long tif) except -1
     @cython.locals(level=cython.longlong)
     cdef bint _is_fillable(self, long long side, long long rank, long long quantity) except -1
     @cython.locals(other=cython.longlong, level=cython.longlong, ticks=cython.longlong, price=cython.longlong, order=cython.longlong,

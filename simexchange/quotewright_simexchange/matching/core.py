@@ -255,7 +255,7 @@ class MatchingCore(OrderBook):
             is_repriced = post_only == POST_ONLY_REPRICE and self._is_price(rank)
             if not is_repriced:
                 reason = R_POST_ONLY
-        if reason == R_NONE and self.is_spot and not self._is_covered(account, side, kind, rank, quantity):
+        if reason == R_NONE and self.is_spot and not self._is_covered(account, side, kind, rank, quantity, tif):
             reason = R_INSUFFICIENT_FUNDS
         if reason != R_NONE:
             self._emit(REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
@@ -421,13 +421,15 @@ class MatchingCore(OrderBook):
         ticks = -rank if rank < 0 else rank
         return ticks != 0 and ticks <= MOST // self.tick_steps
 
-    def _is_covered(self, account: int, side: int, kind: int, rank: int, quantity: int) -> bool:
+    def _is_covered(self, account: int, side: int, kind: int, rank: int, quantity: int, tif: int) -> bool:
         """Return whether a new order is paid for: a limit by its lock, a market buy by its real cost in this book."""
         if not self.spot.has_funds(account):
             return True
         if kind == LIMIT or side == SELL:
             price = self._price(rank) if kind == LIMIT else 0
             return self.spot.can_place(account, side, price, quantity, 0)
+        if tif == FOK and not self._is_fillable(SELL, rank, quantity):
+            return True
         level = self.best_level[SELL]
         leaves = quantity
         while level and leaves:

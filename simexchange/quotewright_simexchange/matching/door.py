@@ -328,14 +328,15 @@ class FastEngine:
         if settings[key] is None:
             return 0
         limit = Fraction(setting_number(f"instrument: {key}", settings[key])) * 10**decimals / unit
-        return math.ceil(limit)
+        steps: int = math.ceil(limit)
+        return steps
 
     def _max_steps(self, settings: Mapping[str, Any]) -> int:
         """Return the largest quantity in steps, rounded down, 0 if it is off."""
         if settings["max_qty"] is None:
             return 0
         limit = Fraction(self._positive("max_qty", settings["max_qty"])) * 10**self.size_decimals
-        steps = math.floor(limit)
+        steps: int = math.floor(limit)
         if steps == 0:
             raise InputError(f"instrument: max_qty {settings['max_qty']} is less than a lot")
         return steps
