@@ -550,7 +550,7 @@ def _remark(stage: Stage, survey: _SurveyStage, files: Sequence[RecordedFile], b
             stage.note(
                 f"{found.name}: 99 % of the latencies are above {latency['p01'] / 1e9:.1f} s; is an event time wrong?"
             )
-        if found.messages and found.missing_stamps:
+        if found.missing_stamps:
             stage.note(f"{found.name}: {found.missing_stamps} lines have no receive time")
 
 

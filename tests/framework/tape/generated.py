@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from quotewright.kernel.codes import BID, LAST, LEVEL_SET, OFFER, TRADE, pack
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.model.instrument import Instrument

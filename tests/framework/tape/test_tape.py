@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from quotewright.errors import FormatVersionError, InputError, NotFoundError
 from quotewright.kernel.codes import NEVER
 from quotewright.tape import writer as writer_module
@@ -17,7 +18,6 @@ from quotewright.tape.layout import ROW_DTYPE
 from quotewright.tape.source import TapeSource
 from quotewright.tape.tape import MemoryTape, TapeFile
 from quotewright.tape.writer import EventOrder, TapeWriter
-
 from tests.framework.tape.generated import INSTRUMENTS, filled_buffer, random_rows, write_tape
 
 
@@ -102,7 +102,7 @@ def planted(field: str, row: int, value: int, count: int = 2000) -> np.ndarray:
 
 
 ACAUSAL = {
-    "received before it happened": (planted("event_ns", 1500, 10**10), r"row 1500 is received at \d+ ns, before it hap"),
+    "received before it happened": (planted("event_ns", 1500, 10**10), r"row 1500 is received at \d+ ns, before it h"),
     "received out of order": (planted("receive_ns", 700, 10**9), r"row 701 is received at \d+ ns, before the row in"),
     "an instrument not listed": (planted("instrument", 3, 7), r"row 3 is about instrument [78], the tape has 2"),
 }  # fmt: skip
