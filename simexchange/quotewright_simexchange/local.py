@@ -255,7 +255,7 @@ class LocalExchange(Venue):
         return [
             f"a local exchange with {self.market.makers} seeded makers, takers and noise; not a real market",
             f"latency: feed {latency.feed}, order entry {latency.entry}, response {latency.response}",
-            f"fees: maker {self.maker_fee}, taker {self.taker_fee}, paid in "
+            f"fees: maker {self.maker_fee!s}, taker {self.taker_fee!s}, paid in "
             + ("quote currency" if self.fee_mode == "quote" else "what is received"),
             "orders fill by price-time priority against agents' orders, who see ours and react",
         ]

@@ -297,9 +297,9 @@ class Pipeline:
         return True
 
     def wake(self, desk: Desk) -> bool:
-        """Ask one strategy for its quotes and send what it takes to have them; a bad book wakes nobody."""
+        """Ask one strategy for its quotes and send what it takes to have them; a bad book or a halt wakes nobody."""
         view = desk.view
-        if desk.is_stopped or not view.was_good or self.is_stopping:
+        if desk.is_stopped or not view.was_good or self.is_stopping or self.gate.state >= HALT:
             return False
         quotes = desk.quotes
         quotes.clear()

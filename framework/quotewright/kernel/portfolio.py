@@ -153,3 +153,9 @@ class Portfolio:
 def money(amount: int) -> Decimal:
     """Return money as a decimal number of its currency."""
     return Decimal(amount).scaleb(-MONEY_SCALE)
+
+
+def money_text(amount: int) -> str:
+    """Return money as decimal text without needless zeros."""
+    text = f"{money(amount):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

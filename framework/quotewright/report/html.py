@@ -167,15 +167,16 @@ def _plot(title: str, traces: list[Any], unit: str, height: int) -> str:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         yaxis={"title": unit},
     )
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
     return f'<div class="plot">{drawn}</div>'
 
 
 def _line(name: str, x: Any, y: Any, colour: str, **more: Any) -> Any:
     import plotly.graph_objects as go
 
-    line = {"color": colour, "width": more.pop("width", 1.4), "shape": more.pop("shape", "hv")}
-    return go.Scattergl(name=name, x=x, y=y, mode="lines", line=line, **more)
+    line = {"color": colour, "width": more.pop("width", 1.4), "shape": "hv"}
+    kind = go.Scatter if "fill" in more else go.Scattergl  # the WebGL one cannot fill below steps
+    return kind(name=name, x=x, y=y, mode="lines", line=line, **more)
 
 
 def _known(values: Any, scale: float) -> Any:
@@ -285,11 +286,8 @@ def _risk(summary: dict[str, Any]) -> str:
         ]
         parts.append("<h3>Refused by rule</h3><table><tr><th>rule</th><th>reason</th><th>orders</th></tr>")
         parts.append("".join(lines) + "</table>")
-        examples = "".join(
-            f"<li>{html.escape(one['rule'])}: {html.escape(one['text'])}</li>"
-            for one in summary["refusal_examples"][:5]
-        )
-        parts.append(f"<ul>{examples}</ul>")
+        told = dict.fromkeys(f"{one['rule']}: {one['text']}" for one in summary["refusal_examples"])
+        parts.append("<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in list(told)[:5]) + "</ul>")
     if summary["risk_changes"]:
         lines = [
             f"<tr><td>{(one['time_ns'] - summary['start_ns']) / 1e9:,.3f} s</td><td>{one['state']}</td>"

@@ -31,8 +31,8 @@ def _instrument(name: str, figures: dict[str, Any]) -> Table:
         "  inventory", amount(figures["pnl_inventory"]), "turnover", f"{amount(figures['turnover'], False)} {quote}"
     )
     table.add_row("  fees", amount(-_float(figures["fees"])), "pnl / turnover", bps(figures["pnl_bps_of_turnover"]))
-    marks = "  ".join(f"{one['seconds']} s {bps(one['bps'])}" for one in figures["markouts"])
-    table.add_row("markouts", marks)
+    for one in figures["markouts"]:
+        table.add_row("", "", f"mid after {one['seconds']} s", f"{bps(one['bps'])} over {one['fills']:,} fills")
     return table
 
 

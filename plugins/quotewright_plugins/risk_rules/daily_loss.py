@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Amount, Duration, Percent, TimeOfDay
-from quotewright.kernel.portfolio import money
+from quotewright.kernel.portfolio import money_text
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
@@ -59,7 +59,7 @@ class DailyLoss(RiskRule):
             return
         loss = self._opening - equity
         self._readings = self._readings + 1 if loss >= self._limit else 0
-        text = f"lost {money(loss):.8f} today, limit {money(self._limit):f}"
+        text = f"lost {money_text(loss)} today, limit {money_text(self._limit)}"
         if self._readings >= self.confirm:
             self.set_state(RiskState[self.on_breach.upper()], text)
         elif loss >= self._warn:

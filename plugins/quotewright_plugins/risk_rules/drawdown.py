@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Amount, Duration, Percent
 from quotewright.errors import ConfigError
-from quotewright.kernel.portfolio import money
+from quotewright.kernel.portfolio import money_text
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
@@ -58,7 +58,7 @@ class Drawdown(RiskRule):
             self._peak = equity
         fall = self._peak - equity
         self._readings = self._readings + 1 if fall >= self._limit else 0
-        text = f"equity {money(fall):.8f} below its peak, limit {money(self._limit):f}"
+        text = f"equity {money_text(fall)} below its peak, limit {money_text(self._limit)}"
         if self._readings >= self.confirm:
             self.set_state(RiskState[self.on_breach.upper()], text)
         elif fall >= self._warn:

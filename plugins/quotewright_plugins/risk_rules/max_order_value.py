@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quotewright.config.units import Amount
-from quotewright.kernel.portfolio import money
+from quotewright.kernel.portfolio import money_text
 from quotewright.kernel.rules import CheckRule
 from quotewright.plugin.settings import configured, positive, setting
 
@@ -29,4 +29,4 @@ class MaxOrderValue(CheckRule):
     def check(self, order: NewOrder | AmendOrder, view: View) -> str:
         """Compare the value at the order's own price; a market order counts at the opposite best."""
         value = view.notional(view.command_price_ticks(order), view.command_quantity_lots(order))
-        return "" if value <= self._limit else f"value {money(value):f}, limit {money(self._limit):f}"
+        return "" if value <= self._limit else f"value {money_text(value)}, limit {money_text(self._limit)}"
