@@ -25,59 +25,139 @@ Factory = Callable[..., Any]
 
 @hookspec
 def feed_adapters() -> Mapping[str, Factory]:
-    """Offer feed adapters under the names used as ``plugin`` in ``[feeds.X]``."""
+    """Offer feed adapters under the names used as ``plugin`` in ``[feeds.X]``.
+
+    ``docs/writing-plugins/feed_adapters.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def feed_adapters():
+            return {"acme": AcmeFeed}
+    """
     return {}
 
 
 @hookspec
 def book_models() -> Mapping[str, Factory]:
-    """Offer book models under the names used as ``book`` in ``[feeds.X]``."""
+    """Offer book models under the names used as ``book`` in ``[feeds.X]``.
+
+    ``docs/writing-plugins/book_models.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def book_models():
+            return {"two_dicts": TwoDicts}
+    """
     return {}
 
 
 @hookspec
 def strategies() -> Mapping[str, Factory]:
-    """Offer strategies under the names used as ``plugin`` in ``[strategies.X]``."""
+    """Offer strategies under the names used as ``plugin`` in ``[strategies.X]``.
+
+    ``docs/writing-plugins/strategies.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def strategies():
+            return {"one_tick_behind": OneTickBehind}
+    """
     return {}
 
 
 @hookspec
 def risk_rules() -> Mapping[str, Factory]:
-    """Offer risk rules under the names used as ``plugin`` in ``[risk.X]``."""
+    """Offer risk rules under the names used as ``plugin`` in ``[risk.X]``.
+
+    ``docs/writing-plugins/risk_rules.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def risk_rules():
+            return {"no_round_prices": NoRoundPrices}
+    """
     return {}
 
 
 @hookspec
 def execution_venues() -> Mapping[str, Factory]:
-    """Offer execution venues under the names used as ``plugin`` in ``[venues.X]``."""
+    """Offer execution venues under the names used as ``plugin`` in ``[venues.X]``.
+
+    ``docs/writing-plugins/execution_venues.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def execution_venues():
+            return {"never_fills": NeverFills}
+    """
     return {}
 
 
 @hookspec
 def venue_cards() -> Mapping[str, Path]:
-    """Offer venue cards: TOML files with a venue's filters, fees, limits and error codes."""
+    """Offer venue cards: TOML files with a venue's filters, fees, limits and error codes.
+
+    ``docs/writing-plugins/venue_cards.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def venue_cards():
+            return {"acme-spot": Path(__file__).with_name("acme-spot.toml")}
+    """
     return {}
 
 
 @hookspec
 def dialects() -> Mapping[str, Factory]:
-    """Offer protocols in which the local exchange can be spoken to over the wire."""
+    """Offer protocols in which the local exchange can be spoken to over the wire.
+
+    ``docs/writing-plugins/dialects.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def dialects():
+            return {"lines": Lines}
+    """
     return {}
 
 
 @hookspec
 def importers() -> Mapping[str, Factory]:
-    """Offer importers of recorded data under a format name."""
+    """Offer importers of recorded data under a format name.
+
+    ``docs/writing-plugins/importers.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def importers():
+            return {"blank_trades": BlankTrades}
+    """
     return {}
 
 
 @hookspec
 def observers() -> Mapping[str, Factory]:
-    """Offer observers of a run (reports, dashboards, alerts); they see events and change nothing."""
+    """Offer observers of a run (reports, dashboards, alerts); they see events and change nothing.
+
+    ``docs/writing-plugins/observers.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def observers():
+            return {"fill_counter": FillCounter}
+    """
     return {}
 
 
 @hookspec
 def commands() -> Mapping[str, click.Command]:
-    """Offer commands of the ``quotewright`` command line."""
+    """Offer commands of the ``quotewright`` command line.
+
+    ``docs/writing-plugins/commands.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def commands():
+            return {"greet": lazy("acme.commands:greet", "Say hello.")}
+    """
     return {}

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from quotewright.errors import ConfigError
+from quotewright.errors import ConfigError, QuotewrightError
 from quotewright.kernel.book import BookModel
 from quotewright.kernel.codes import (
     BID,
@@ -33,8 +32,9 @@ from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.rules import CheckRule, RiskRule
 from quotewright.kernel.strategy import Strategy
 from quotewright.kernel.venue import Venue
+from quotewright.model.cards import load_card
 from quotewright.plugin.lazy import Lazy
-from quotewright.plugin.registry import ROLES, Offer, PluginSet, fault
+from quotewright.plugin.registry import ROLES, Offer, PluginSet
 from quotewright.plugin.settings import config_model, info
 
 BOOK_MESSAGES = 300
@@ -102,9 +102,9 @@ def _lacks(factory: Any, role: type) -> Iterable[str]:
 def check_card(path: Path) -> list[str]:
     """Return what is wrong with the file of a venue card."""
     try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return [f"card cannot be read: {fault(error)}"]
+        load_card(path)
+    except (QuotewrightError, OSError) as error:
+        return [f"card cannot be read: {error}"]
     return []
 
 
