@@ -191,7 +191,7 @@ class _Table:
             self.in_snapshot.discard(name)
         if not is_first and name not in self.had_snapshot:
             return  # changes of a book that is not known
-        if not sink.begin(symbol, event_ns, receive_ns, IN_SNAPSHOT if is_snapshot else 0):
+        if not sink.begin(symbol, event_ns, receive_ns, IN_SNAPSHOT if is_snapshot and not is_first else 0):
             return
         if is_first:
             if name in self.had_snapshot:
