@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from quotewright.kernel.codes import BUY, NEVER, SELL
-from quotewright_simexchange.matching.replay import AT_PRICE, Market, OwnLevel, ReplayVenue
+from quotewright_simexchange.matching.replay import EVIDENCE, Market, OwnLevel, ReplayVenue
 from tests.simexchange.replay.support import Desk, Recording, fees
 
 
@@ -16,7 +16,7 @@ class TouchFill(ReplayVenue):
     """Fills a resting order whole as soon as anything prints at its price."""
 
     def print_at(self, market: Market, level: OwnLevel, size: int, now_ns: int) -> bool:
-        return self.fill_level(market, level, AT_PRICE, now_ns)
+        return self.fill_level(market, level, EVIDENCE.index("print_at_price"), now_ns)
 
 
 class OwnSidePrint(ReplayVenue):
