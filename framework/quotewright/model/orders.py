@@ -117,7 +117,18 @@ RejectReason = Literal[
 """Why a venue rejects; ``venue`` stands for any reason not on the list, told in the report's ``text``."""
 
 CancelReason = Literal[
-    "user", "ioc", "fok", "no_liquidity", "protection", "amend_below_filled", "stp", "expired", "phase", "session", "venue"
+    "user",
+    "ioc",
+    "fok",
+    "no_liquidity",
+    "protection",
+    "amend_below_filled",
+    "reduce_only",
+    "stp",
+    "expired",
+    "phase",
+    "session",
+    "venue",
 ]
 
 
@@ -137,7 +148,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
-    """One execution. ``fee`` is positive for a charge, negative for a rebate; ``fill_id`` is unique per venue and instrument."""
+    """One execution. ``fee``: positive a charge, negative a rebate; ``fill_id`` is unique per venue and instrument."""
 
     order_number: int
     event_ns: int
@@ -184,7 +195,7 @@ class AmendRejected(msgspec.Struct, frozen=True, kw_only=True, tag="amend_reject
 
 
 class OrderUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown"):
-    """The outcome of a command is not known (answer lost, gap): the order counts fully until the venue proves otherwise."""
+    """The outcome of a command is not known: the order counts fully until the venue proves otherwise."""
 
     order_number: int
     event_ns: int
@@ -192,6 +203,4 @@ class OrderUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown"):
     reason: str
 
 
-Report: TypeAlias = (
-    Accepted | Rejected | Fill | Canceled | CancelRejected | Amended | AmendRejected | OrderUnknown
-)
+Report: TypeAlias = Accepted | Rejected | Fill | Canceled | CancelRejected | Amended | AmendRejected | OrderUnknown
