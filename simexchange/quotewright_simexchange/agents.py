@@ -32,18 +32,22 @@ FAIR = 1000
 class MarketSettings:
     """How lively the market is. Rates are per second of market time."""
 
-    makers: int = setting(4, doc="market makers that quote around what they believe is fair", check=between(1, 64))
-    maker_levels: int = setting(6, doc="levels each maker quotes on a side", check=between(1, 50))
-    maker_rate: float = setting(12.0, doc="quotes renewed per maker", check=positive)
-    half_spread: Bps = setting("2 bps", doc="distance of a maker's first level from the fair value", check=positive)
-    takers: float = setting(3.0, doc="orders that take", check=not_negative)
-    informed: float = setting(0.25, doc="share of takers who know the fair value", check=between(0, 1))
-    noise: float = setting(8.0, doc="orders placed at random near the touch", check=not_negative)
-    noise_life: Duration = setting("4s", doc="mean life of a noise order", check=at_least(1))
-    volatility: Bps = setting("1.2 bps", doc="move of the fair value per root second", check=not_negative)
-    size: float = setting(0.02, doc="typical size of an order in base units", check=positive)
-    move_every: Duration = setting("50ms", doc="how often the fair value moves", check=at_least(1))
-    delay: Duration = setting("40ms", doc="how long makers take to learn of a move", check=at_least(0))
+    makers: int = setting(
+        default=4, doc="market makers that quote around what they believe is fair", check=between(1, 64)
+    )
+    maker_levels: int = setting(default=6, doc="levels each maker quotes on a side", check=between(1, 50))
+    maker_rate: float = setting(default=12.0, doc="quotes renewed per maker", check=positive)
+    half_spread: Bps = setting(
+        default="2 bps", doc="distance of a maker's first level from the fair value", check=positive
+    )
+    takers: float = setting(default=3.0, doc="orders that take", check=not_negative)
+    informed: float = setting(default=0.25, doc="share of takers who know the fair value", check=between(0, 1))
+    noise: float = setting(default=8.0, doc="orders placed at random near the touch", check=not_negative)
+    noise_life: Duration = setting(default="4s", doc="mean life of a noise order", check=at_least(1))
+    volatility: Bps = setting(default="1.2 bps", doc="move of the fair value per root second", check=not_negative)
+    size: float = setting(default=0.02, doc="typical size of an order in base units", check=positive)
+    move_every: Duration = setting(default="50ms", doc="how often the fair value moves", check=at_least(1))
+    delay: Duration = setting(default="40ms", doc="how long makers take to learn of a move", check=at_least(0))
 
 
 class Dice:

@@ -86,9 +86,11 @@ OUR_ACCOUNT = 0
 class Latencies:
     """How long things take between the exchange and here, each way."""
 
-    feed: Duration = setting("2ms", doc="from a change at the exchange to its row here", check=at_least(0))
-    entry: Duration = setting("3ms", doc="from a command here to the exchange", check=at_least(0))
-    response: Duration = setting("2ms", doc="from an event at the exchange to its report here", check=at_least(0))
+    feed: Duration = setting(default="2ms", doc="from a change at the exchange to its row here", check=at_least(0))
+    entry: Duration = setting(default="3ms", doc="from a command here to the exchange", check=at_least(0))
+    response: Duration = setting(
+        default="2ms", doc="from an event at the exchange to its report here", check=at_least(0)
+    )
 
 
 class LocalMarket(RowSource):
@@ -134,15 +136,17 @@ class LocalExchange(Venue):
     Our orders are account 0 and truly queue behind and fill against those of the agents, who see and hit them.
     """
 
-    instrument: str = setting("BTC-USDT.spot@local", doc="name of the instrument that is traded here")
-    price: Decimal = setting(Decimal(60_000), doc="price at which the market begins, in quote currency", check=positive)
-    tick: Decimal = setting(Decimal("0.01"), doc="tick size in quote currency", check=positive)
-    lot: Decimal = setting(Decimal("0.00001"), doc="lot size in base units", check=positive)
-    min_notional: Decimal = setting(Decimal(5), doc="least value of an order in quote currency")
-    maker_fee: Bps = setting("1 bps", doc="fee of the resting side; negative is a rebate")
-    taker_fee: Bps = setting("5 bps", doc="fee of the taking side")
+    instrument: str = setting(default="BTC-USDT.spot@local", doc="name of the instrument that is traded here")
+    price: Decimal = setting(
+        default=Decimal(60_000), doc="price at which the market begins, in quote currency", check=positive
+    )
+    tick: Decimal = setting(default=Decimal("0.01"), doc="tick size in quote currency", check=positive)
+    lot: Decimal = setting(default=Decimal("0.00001"), doc="lot size in base units", check=positive)
+    min_notional: Decimal = setting(default=Decimal(5), doc="least value of an order in quote currency")
+    maker_fee: Bps = setting(default="1 bps", doc="fee of the resting side; negative is a rebate")
+    taker_fee: Bps = setting(default="5 bps", doc="fee of the taking side")
     fee_mode: Literal["quote", "received"] = setting(
-        "quote", doc="fees are paid in quote, or in what is received"
+        default="quote", doc="fees are paid in quote, or in what is received"
     )
     balance: dict[str, Decimal] = setting(factory=dict, doc="what our account has at the start; empty: no funds check")
     latency: Latencies = setting(factory=Latencies, doc="latency of feed, order entry and response")
@@ -208,9 +212,7 @@ class LocalExchange(Venue):
                 "a backtest takes plugin = 'replay' here, or run this config with: quotewright paper"
             )
         if self.traded not in context.instruments:
-            raise ConfigError(
-                f"{context.where}: the feed should be of plugin 'simexchange': this venue's own market"
-            )
+            raise ConfigError(f"{context.where}: the feed should be of plugin 'simexchange': this venue's own market")
 
     # The contract of a venue.
 
@@ -394,7 +396,11 @@ class LocalExchange(Venue):
         traded = self.traded
         kind = event[E_TYPE]
         number = self._numbers.get(event[E_ORDER], order_number)
-        times = {"order_number": number, "event_ns": self.now_ns, "receive_ns": self.now_ns + self._response_ns}
+        times: dict[str, Any] = {
+            "order_number": number,
+            "event_ns": self.now_ns,
+            "receive_ns": self.now_ns + self._response_ns,
+        }
         if kind == ACCEPTED:
             self._reports.append(Accepted(venue_order_id=str(event[E_ORDER]), **times))
             return
@@ -424,9 +430,7 @@ class LocalExchange(Venue):
         number = self.core.feed_sequence
         rows = [(SNAPSHOT_BEGIN, NO_SIDE, 0, 0, number)]
         for side in (BUY, SELL):
-            rows.extend(
-                (LEVEL_SET, side, price, size, number) for price, size in self.core.levels(side)
-            )
+            rows.extend((LEVEL_SET, side, price, size, number) for price, size in self.core.levels(side))
         self.source.buffer.truncate(0)
         self.source.first = 0
         self.source.add(self.now_ns, self.now_ns + self._feed_ns, rows)
@@ -436,7 +440,7 @@ class LocalExchange(Venue):
 class LocalFeed(FeedAdapter):
     """The market of a local exchange of this run, row by row; there are no frames to read."""
 
-    venue: str = setting("", doc="table under [venues] whose market this is; not needed if there is only one")
+    venue: str = setting(default="", doc="table under [venues] whose market this is; not needed if there is only one")
 
     def market(self, context: FeedContext) -> Market:
         """Open the market of the venue named, or of the only local exchange there is."""

@@ -30,7 +30,7 @@ SPEEDS = "real, max, or a factor such as 10"
     required=True,
     metavar="TAPE",
     type=click.Path(path_type=Path),
-    help="A tape, or a recording that the config's feed can read (it is imported first).",
+    help="A tape, or a recording that an importer can read (it is imported first).",
 )
 @click.option("--no-report", is_flag=True, help="Write no HTML report.")
 @run_options
@@ -42,7 +42,7 @@ def backtest(configs: tuple[Path, ...], data: Path, no_report: bool, options: Ru
     config, plugins = options.load(configs)
     with only_json_on_stdout(options.as_json):
         folder = run_folder(config, "backtest", options.out)
-        tape = open_market_data(data, config, plugins, folder)
+        tape = open_market_data(data, plugins, folder)
         with watching(options, live=False) as (watcher, prepared):
             outcome = run(config, plugins, tape, folder, watcher, prepared)
     return conclude(outcome, options, no_report)
@@ -131,8 +131,8 @@ def run_folder(config: Config, verb: str, out: Path | None) -> Path:
     return new_folder(config, verb, out)
 
 
-def open_market_data(data: Path, config: Config, plugins: PluginSet, folder: Path) -> Tape:
-    """Return the tape at *data*; a recording is imported with the config's feed first, into the run's folder."""
+def open_market_data(data: Path, plugins: PluginSet, folder: Path) -> Tape:
+    """Return the tape at *data*; a recording is imported first, into the run's folder."""
     from quotewright.tape.tape import TapeFile
 
     if not data.exists():
@@ -141,9 +141,8 @@ def open_market_data(data: Path, config: Config, plugins: PluginSet, folder: Pat
         return TapeFile.open(data)
     from quotewright.tape.importing import import_file
 
-    (feed,) = config.feeds.values() if len(config.feeds) == 1 else (None,)
     path = folder / "tape"
-    import_file([data], path, plugins=plugins, feed=feed)
+    import_file(data, path, plugins=plugins)
     return TapeFile.open(path)
 
 

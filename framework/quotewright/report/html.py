@@ -263,7 +263,8 @@ def _quotes(figures: dict[str, Any]) -> str:
         "<tr><th>side</th><th>quoting</th><th>at the touch</th><th>mean distance to the touch</th></tr>"
         + "".join(rows)
         + f"</table><p class='sub'>{quotes['samples']:,} samples; "
-        f"both sides quoted {percent(quotes['two_sided_share'])}, book not good {percent(quotes['stale_share'])} of the time.</p>"
+        f"both sides quoted {percent(quotes['two_sided_share'])}, "
+        f"book not good {percent(quotes['stale_share'])} of the time.</p>"
     )
 
 

@@ -137,7 +137,7 @@ def _venue(venue: object) -> dict[str, Any]:
 
 def _assumptions(session: Session) -> list[str]:
     """Return one sentence for each thing that this run takes for granted; venues add their own."""
-    sentences = []
+    sentences: list[str] = []
     for name, venue in session.wired.venues.items():
         told = getattr(venue, "assumptions", None)
         if callable(told):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import attrs
 
+from quotewright.config.check import resolved
 from quotewright.config.toml import to_toml
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import HALT, NEVER
@@ -69,7 +70,7 @@ class Session:
         inputs = None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.toml").write_text(to_toml(config.values), encoding="utf-8")
+            (folder / "config.toml").write_text(to_toml(resolved(config, plugins)), encoding="utf-8")
             if record_inputs:
                 inputs = InputLogWriter(folder / "inputs.log", {"verb": verb, "seed": config.run.seed})
         self.recorder = RunRecorder(folder, inputs)
@@ -158,9 +159,9 @@ def interruptible(session: Session) -> Iterator[None]:
         session.interrupt()
 
     before: dict[int, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for wanted in (signal.SIGINT, signal.SIGTERM):
         try:
-            before[number] = signal.signal(number, stop)
+            before[wanted] = signal.signal(wanted, stop)
         except ValueError:  # not the main thread: whoever runs us there interrupts by calling interrupt()
             break
     try:

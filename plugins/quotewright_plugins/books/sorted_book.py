@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sortedcontainers import SortedDict
+
 from quotewright.errors import InputError
 from quotewright.kernel.book import FULL_LEVELS, MAX_STEPS, BookModel
 from quotewright.kernel.codes import (
@@ -15,7 +17,6 @@ from quotewright.kernel.codes import (
     SNAPSHOT_BEGIN,
 )
 from quotewright.kernel.rows import Rows
-from sortedcontainers import SortedDict
 
 BOOK_KINDS = frozenset({LEVEL_SET, LEVEL_DELETE, SNAPSHOT_BEGIN, GAP})
 

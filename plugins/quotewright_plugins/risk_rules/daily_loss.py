@@ -26,12 +26,16 @@ class DailyLoss(RiskRule):
     """
 
     limit: Amount = setting(doc="largest loss of a day in quote currency", check=positive)
-    warn_at: Percent = setting("80%", doc="share of the limit at which the rule warns", check=between("0.01", "1"))
-    reset: TimeOfDay = setting("00:00 UTC", doc="when the day begins")
-    every: Duration = setting("1s", doc="how often the profit is read", check=at_least(1))
-    confirm: int = setting(1, doc="readings in a row that must be beyond the limit", check=at_least(1))
-    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting("halt", doc="state of the system after the loss")
-    latch: Literal["manual", "daily"] = setting("manual", doc="who releases the latch besides the operator")
+    warn_at: Percent = setting(
+        default="80%", doc="share of the limit at which the rule warns", check=between("0.01", "1")
+    )
+    reset: TimeOfDay = setting(default="00:00 UTC", doc="when the day begins")
+    every: Duration = setting(default="1s", doc="how often the profit is read", check=at_least(1))
+    confirm: int = setting(default=1, doc="readings in a row that must be beyond the limit", check=at_least(1))
+    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting(
+        default="halt", doc="state of the system after the loss"
+    )
+    latch: Literal["manual", "daily"] = setting(default="manual", doc="who releases the latch besides the operator")
 
     def bind(self, context: BindContext) -> None:
         """Take the limit as money."""

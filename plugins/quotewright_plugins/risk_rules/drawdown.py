@@ -28,12 +28,16 @@ class Drawdown(RiskRule):
         doc="largest fall of equity from its peak: an amount, or a share of capital", check=positive
     )
     capital: Amount | None = setting(
-        None, doc="capital that a percentage is taken of, in quote currency", check=positive
+        default=None, doc="capital that a percentage is taken of, in quote currency", check=positive
     )
-    warn_at: Percent = setting("80%", doc="share of the limit at which the rule warns", check=between("0.01", "1"))
-    every: Duration = setting("1s", doc="how often equity is read", check=at_least(1))
-    confirm: int = setting(1, doc="readings in a row that must be beyond the limit", check=at_least(1))
-    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting("halt", doc="state of the system after the fall")
+    warn_at: Percent = setting(
+        default="80%", doc="share of the limit at which the rule warns", check=between("0.01", "1")
+    )
+    every: Duration = setting(default="1s", doc="how often equity is read", check=at_least(1))
+    confirm: int = setting(default=1, doc="readings in a row that must be beyond the limit", check=at_least(1))
+    on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting(
+        default="halt", doc="state of the system after the fall"
+    )
 
     def bind(self, context: BindContext) -> None:
         """Take the limit as money."""

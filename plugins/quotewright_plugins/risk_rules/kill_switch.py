@@ -24,10 +24,12 @@ class KillSwitch(RiskRule):
     """
 
     rejects: int = setting(
-        50, doc="rejected orders within the window that stop everything, 0 for never", check=at_least(0)
+        default=50, doc="rejected orders within the window that stop everything, 0 for never", check=at_least(0)
     )
-    fills: int = setting(0, doc="executions within the window that stop everything, 0 for never", check=at_least(0))
-    window: Duration = setting("10s", doc="window over which rejects and fills are counted", check=at_least(1))
+    fills: int = setting(
+        default=0, doc="executions within the window that stop everything, 0 for never", check=at_least(0)
+    )
+    window: Duration = setting(default="10s", doc="window over which rejects and fills are counted", check=at_least(1))
 
     def __attrs_post_init__(self) -> None:
         self._rejected: deque[int] = deque()

@@ -26,9 +26,11 @@ class PositionLimit(RiskRule):
     """
 
     limit: Amount = setting(doc="largest absolute position, a quantity or a value", check=positive)
-    warn_at: Percent = setting("80%", doc="share of the limit at which the rule warns", check=between("0.01", "1"))
+    warn_at: Percent = setting(
+        default="80%", doc="share of the limit at which the rule warns", check=between("0.01", "1")
+    )
     on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting(
-        "reduce_only", doc="state of the system while the position is at or beyond the limit"
+        default="reduce_only", doc="state of the system while the position is at or beyond the limit"
     )
 
     def bind(self, context: BindContext) -> None:

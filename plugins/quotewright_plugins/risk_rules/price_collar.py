@@ -25,7 +25,7 @@ class PriceCollar(RiskRule):
     exempts_reducing = False
     away: Percent | Bps = setting(doc="largest distance from the mid", check=positive)
     max_age: Duration = setting(
-        "10s", doc="age of the book at which its mid is no reference any more", check=at_least(1)
+        default="10s", doc="age of the book at which its mid is no reference any more", check=at_least(1)
     )
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 import attrs
+
 from quotewright.config.units import Duration, Percent
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class Resume:
     """When a shock is over: the mid has moved less than ``below`` within the last ``for``."""
 
-    below: Percent = setting("0.5%", doc="largest move that counts as standing still", check=positive)
-    window: Duration = setting("30s", doc="how long the price must have stood still", check=at_least(1))
+    below: Percent = setting(default="0.5%", doc="largest move that counts as standing still", check=positive)
+    window: Duration = setting(default="30s", doc="how long the price must have stood still", check=at_least(1))
 
 
 @configured
@@ -35,10 +36,12 @@ class PriceShock(RiskRule):
     """
 
     move: Percent = setting(doc="move of the mid that counts as a shock", check=positive)
-    window: Duration = setting("30s", doc="window over which the move is taken", check=at_least(1))
-    every: Duration = setting("100ms", doc="how often the mid is read", check=at_least(1))
+    window: Duration = setting(default="30s", doc="window over which the move is taken", check=at_least(1))
+    every: Duration = setting(default="100ms", doc="how often the mid is read", check=at_least(1))
     resume: Resume = setting(factory=Resume, doc="when the shock is over")
-    on_breach: Literal["reduce_only", "cancel_all"] = setting("cancel_all", doc="state of the system during a shock")
+    on_breach: Literal["reduce_only", "cancel_all"] = setting(
+        default="cancel_all", doc="state of the system during a shock"
+    )
 
     def bind(self, context: BindContext) -> None:
         """Start the windows of every instrument."""

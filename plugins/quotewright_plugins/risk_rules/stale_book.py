@@ -25,7 +25,7 @@ class StaleBook(RiskRule):
 
     exempts_reducing = False
     max_age: Duration = setting(doc="silence after which a book is no longer believed", check=at_least(1))
-    every: Duration = setting("100ms", doc="how often the age is read", check=at_least(1))
+    every: Duration = setting(default="100ms", doc="how often the age is read", check=at_least(1))
 
     def __attrs_post_init__(self) -> None:
         self.wake_every_ns = int(self.every)

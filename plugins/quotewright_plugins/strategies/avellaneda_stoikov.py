@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Bps, Duration
 from quotewright.plugin.settings import at_least, configured, positive, setting
-
 from quotewright_plugins.strategies.multi_level import MultiLevelMaker
 
 if TYPE_CHECKING:
@@ -42,13 +41,15 @@ class AvellanedaStoikov(MultiLevelMaker):
 
     gamma: float = setting(doc="risk aversion", check=positive)
     k: float = setting(doc="decay of the fill intensity with the distance from the mid", check=positive)
-    horizon: Duration = setting("60s", doc="time over which inventory is carried", check=at_least(1))
-    horizon_rolls: bool = setting(True, doc="whether the horizon stays ahead or counts down once")
-    units: Literal["bps", "price"] = setting("bps", doc="unit of gamma, k and sigma")
-    sigma: float | None = setting(None, doc="volatility per root second; measured if it is not given", check=positive)
-    volatility_window: Duration = setting("60s", doc="window of the measured volatility", check=at_least(60))
-    min_spread: Bps = setting("0 bps", doc="least spread in basis points of the mid")
-    max_spread: Bps = setting("200 bps", doc="widest spread in basis points of the mid", check=positive)
+    horizon: Duration = setting(default="60s", doc="time over which inventory is carried", check=at_least(1))
+    horizon_rolls: bool = setting(default=True, doc="whether the horizon stays ahead or counts down once")
+    units: Literal["bps", "price"] = setting(default="bps", doc="unit of gamma, k and sigma")
+    sigma: float | None = setting(
+        default=None, doc="volatility per root second; measured if it is not given", check=positive
+    )
+    volatility_window: Duration = setting(default="60s", doc="window of the measured volatility", check=at_least(60))
+    min_spread: Bps = setting(default="0 bps", doc="least spread in basis points of the mid")
+    max_spread: Bps = setting(default="200 bps", doc="widest spread in basis points of the mid", check=positive)
 
     def bind(self, context: BindContext) -> None:
         """Ask for the volatility unless it is given."""

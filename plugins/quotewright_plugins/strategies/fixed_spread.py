@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from quotewright.config.units import Amount, Bps
 from quotewright.plugin.settings import configured, not_negative, positive, setting
-
 from quotewright_plugins.strategies.multi_level import MultiLevelMaker, inventory_ratio
 
 if TYPE_CHECKING:
@@ -25,8 +24,12 @@ class FixedSpread(MultiLevelMaker):
 
     spread: Bps = setting(doc="full spread in basis points of the mid", check=positive)
     max_position: Amount = setting(doc="position at which the skew is full", check=positive)
-    skew: float = setting(1.0, doc="shift of both quotes at the full position, in half-spreads", check=not_negative)
-    skew_exponent: float = setting(1.0, doc="shape of the skew: 1 linear, more is flatter near zero", check=positive)
+    skew: float = setting(
+        default=1.0, doc="shift of both quotes at the full position, in half-spreads", check=not_negative
+    )
+    skew_exponent: float = setting(
+        default=1.0, doc="shape of the skew: 1 linear, more is flatter near zero", check=positive
+    )
 
     def bind(self, context: BindContext) -> None:
         """Tie the amounts to the instrument."""

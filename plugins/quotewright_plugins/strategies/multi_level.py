@@ -25,10 +25,12 @@ class MultiLevelMaker(Strategy):
     """
 
     size: Amount = setting(doc="quantity or value of one level", check=positive)
-    levels: int = setting(1, doc="levels on each side", check=between(1, 100))
-    level_step: float = setting(0.5, doc="distance between levels in half-spreads", check=not_negative)
-    size_growth: float = setting(1.0, doc="each farther level's size as a multiple of the one before", check=positive)
-    every: Duration = setting("100ms", doc="how often quotes are thought over", check=at_least(1))
+    levels: int = setting(default=1, doc="levels on each side", check=between(1, 100))
+    level_step: float = setting(default=0.5, doc="distance between levels in half-spreads", check=not_negative)
+    size_growth: float = setting(
+        default=1.0, doc="each farther level's size as a multiple of the one before", check=positive
+    )
+    every: Duration = setting(default="100ms", doc="how often quotes are thought over", check=at_least(1))
 
     def bind(self, context: BindContext) -> None:
         """Tie the size to the instrument and take ``every`` as the wake-up."""
