@@ -343,3 +343,32 @@ def test_recorded_captures_become_clean_causal_tapes(tmp_path, name, expected):
     with TapeFile.open(tmp_path / "tape") as tape:
         tape.require_causal()
         assert int((tape.array["receive_ns"] - tape.array["event_ns"]).min()) == BASE_NS
+
+
+def test_lines_of_hftbacktest_s_recorder_are_read_too(tmp_path):
+    lines = session()
+    (tmp_path / "a.txt").write_bytes(b"".join(b"%d %s\n" % (line.receive_ns, line.raw) for line in lines))
+    info = import_file(tmp_path / "a.txt", tmp_path / "plain")
+    assert info.checksums == import_file(capture(tmp_path / "a.gz", lines), tmp_path / "wrapped").checksums
+
+
+def test_a_connection_that_opens_again_makes_its_books_stale(tmp_path):
+    opened = b'{"ts":%d,"src":"open","url":"wss://fstream.binance.com/stream?streams=x","msg":null}\n'
+    lines = [line.capture() for line in session()]
+    start_ns = json.loads(lines[0])["ts"]
+    lines.insert(0, opened % start_ns)
+    lines.insert(40, opened % json.loads(lines[39])["ts"])
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    info = import_file(tmp_path / "a.jsonl", tmp_path / "tape")
+    assert (info.verdicts[0].gaps, info.verdicts[0].book) == (1, "stale")
+
+
+def test_an_import_that_is_interrupted_leaves_nothing(tmp_path):
+    def interrupt(what: str, share: float) -> None:
+        if what == "rows":
+            raise KeyboardInterrupt
+
+    path = capture(tmp_path / "a.gz", session())
+    with pytest.raises(KeyboardInterrupt):
+        import_file(path, tmp_path / "tape", progress=interrupt)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.gz"]
