@@ -1,6 +1,7 @@
-"""Run the tests on every other CPython of this machine: ``python tests/pythons.py MODE FOLDER``.
+"""Run the tests on every other CPython of this machine: ``python tests/pythons.py MODE FOLDER [TESTS]``.
 
-*MODE* is what ``QUOTEWRIGHT_BUILD`` shall be, *FOLDER* where the environments are made. Of several interpreters of
+*MODE* is what ``QUOTEWRIGHT_BUILD`` shall be, *FOLDER* where the environments are made, *TESTS*
+what pytest is told to run. Of several interpreters of
 one version the first found is taken, and the version that runs this script is left out: its tests have run.
 """
 
@@ -61,7 +62,7 @@ def requirements() -> list[str]:
     return [requirement for requirement in groups["test"] if isinstance(requirement, str)]
 
 
-def run_tests(python: str, version: str, mode: str, folder: Path) -> tuple[int, str]:
+def run_tests(python: str, version: str, mode: str, folder: Path, tests: list[str]) -> tuple[int, str]:
     """Install the project for one interpreter and run its tests; return the exit code and the closing line."""
     home = folder / f"python{version}"
     subprocess.run([python, "-m", "venv", "--clear", "--without-pip", str(home)], check=True)
@@ -69,7 +70,7 @@ def run_tests(python: str, version: str, mode: str, folder: Path) -> tuple[int, 
     pip = [sys.executable, "-m", "pip", "--python", inside, "install", "-q", "--no-warn-script-location"]
     env = os.environ | {"QUOTEWRIGHT_BUILD": mode}
     subprocess.run([*pip, *requirements(), str(TREE)], env=env, check=True)
-    command = [inside, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-q", "-rs", "-m", QUICK]
+    command = [inside, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-rsfE", "-m", QUICK, *tests]
     with subprocess.Popen(command, cwd=TREE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as ran:
         assert ran.stdout is not None
         last = ""
@@ -79,7 +80,7 @@ def run_tests(python: str, version: str, mode: str, folder: Path) -> tuple[int, 
     return ran.returncode, last
 
 
-def main(mode: str, folder: Path) -> int:
+def main(mode: str, folder: Path, tests: list[str]) -> int:
     """Return 0 if the tests pass on every other interpreter, or if there is none."""
     found = others()
     if not found:
@@ -89,11 +90,11 @@ def main(mode: str, folder: Path) -> int:
     results = {}
     for version, python in found.items():
         print(f"Python {version}: QUOTEWRIGHT_BUILD={mode}", flush=True)
-        results[version] = run_tests(python, version, mode, folder)
+        results[version] = run_tests(python, version, mode, folder, tests)
     for version, (code, last) in results.items():
         print(f"Python {version}, QUOTEWRIGHT_BUILD={mode}: exit {code}: {last}")
     return max(code for code, _ in results.values())
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.packaging, pytest.mark.slow, pytest.mark.xdist_group("packaging")]
+pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
 TREE = Path(__file__).resolve().parents[2]
 SUFFIX = EXTENSION_SUFFIXES[0]
