@@ -37,6 +37,7 @@ class RiskRule:
     ``state`` is the rule's own state; the system's is the most severe of all. Only this rule changes it.
     """
 
+    interface_version = RISK_INTERFACE_VERSION
     exempts_reducing = True
     wake_every_ns = 0
 

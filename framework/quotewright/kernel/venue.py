@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
     from quotewright.wiring import VenueContext
 
+VENUE_INTERFACE_VERSION = 1
+
 
 class Venue:
     """Base class of all execution venues, in virtual time.
@@ -18,6 +20,7 @@ class Venue:
     ``run(t)`` every later command is sent at or after the time of the input that the driver took next.
     """
 
+    interface_version = VENUE_INTERFACE_VERSION
     keeps_priority_on_reduce = False
     """Whether an amend that only lowers the quantity keeps the place in the queue (the quote manager asks)."""
 

@@ -242,6 +242,10 @@ def _called(factory: Any, args: tuple[Any, ...], prefix: str) -> Any:
         raise ConfigError(f"{prefix}the plugin's factory raised {fault(error)}") from error
 
 
+INTERFACE_VERSION = 1
+"""Version of every role's interface; a plugin written for another one is refused."""
+
+
 def _require_role(hook: str, name: str, made: Any, prefix: str) -> None:
     if hook not in ROLES or (hook == "feed_adapters" and callable(getattr(made, "market", None))):
         return
@@ -253,4 +257,10 @@ def _require_role(hook: str, name: str, made: Any, prefix: str) -> None:
         raise ConfigError(
             f"{prefix}{SINGULAR[hook]} '{name}' should make a {role.__module__}.{role.__name__}, "
             f"was {type(made).__module__}.{type(made).__name__}"
+        )
+    version = getattr(made, "interface_version", INTERFACE_VERSION)
+    if version != INTERFACE_VERSION:
+        raise ConfigError(
+            f"{prefix}{SINGULAR[hook]} '{name}' is written for version {version} of its interface, this program has "
+            f"version {INTERFACE_VERSION}; install the release of the plugin that fits"
         )
