@@ -79,7 +79,7 @@ def examine(plugins_dir: tuple[Path, ...] = ()) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "executable": sys.executable,
         "platform": platform.platform(),
-        "kernels": {"form": binaries.form(), "trouble": trouble},
+        "kernels": {"form": binaries.form(), "reason": binaries.reason(), "trouble": trouble},
         "packages": packages,
         "plugins": offers,
         "disk": {"path": str(Path.cwd()), "free_bytes": disk.free},
@@ -110,7 +110,8 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(banner())
     click.echo(f"platform   {found['platform']}")
     click.echo(f"python     {found['executable']}")
-    click.echo(f"kernels    {found['kernels']['form']}")
+    kernels = found["kernels"]
+    click.echo(f"kernels    {kernels['form']}" + (f": {kernels['reason']}" if kernels["reason"] else ""))
     click.echo(f"packages   {', '.join(f'{name} {version}' for name, version in found['packages'].items())}")
     usable = [offer for offer in found["plugins"] if offer["status"] == "ok"]
     click.echo(f"plugins    {len(usable)} offers can be used, {len(found['plugins']) - len(usable)} cannot")

@@ -128,11 +128,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def banner() -> str:
-    """Return the first line of every run: version, form of the kernels, Python."""
+    """Return the first line of every run: version, form of the kernels, Python, and why kernels are interpreted."""
     from quotewright import __version__, binaries
 
     python = ".".join(str(part) for part in sys.version_info[:3])
-    return f"quotewright {__version__}, {binaries.form()} kernels, Python {python}"
+    why = binaries.reason()
+    return f"quotewright {__version__}, {binaries.form()} kernels, Python {python}" + (f" ({why})" if why else "")
 
 
 def announce() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quotewright.runtime.session import Outcome, Session
     from quotewright.tape.tape import Tape
 
+INTERRUPTED = 130
 SPEEDS = "real, max, or a factor such as 10"
 
 
@@ -40,8 +41,7 @@ def backtest(configs: tuple[Path, ...], data: Path, no_report: bool, options: Ru
 
     announce()
     config, plugins = options.load(configs)
-    with only_json_on_stdout(options.as_json):
-        folder = run_folder(config, "backtest", options.out)
+    with only_json_on_stdout(options.as_json), run_folder(config, "backtest", options.out) as folder:
         tape = open_market_data(data, plugins, folder)
         with watching(options, live=False) as (watcher, prepared):
             outcome = run(config, plugins, tape, folder, watcher, prepared)
@@ -82,8 +82,7 @@ def run_paper(
         if speed is not None:
             raise ConfigError("--speed max needs an end: give --seconds")
         factor = 1.0
-    with only_json_on_stdout(options.as_json):
-        folder = run_folder(config, verb, options.out)
+    with only_json_on_stdout(options.as_json), run_folder(config, verb, options.out) as folder:
         with watching(options, live=factor > 0) as (watcher, prepared):
             outcome = run(config, plugins, seconds, factor, folder, watcher, prepared)
     return conclude(outcome, options, no_report)
@@ -124,11 +123,21 @@ def speed_factor(speed: str | None, as_json: bool) -> float:
     return factor
 
 
-def run_folder(config: Config, verb: str, out: Path | None) -> Path:
-    """Make and return the folder of a run: *out*, or what ``run.record`` says with a number that is free."""
+@contextlib.contextmanager
+def run_folder(config: Config, verb: str, out: Path | None) -> Iterator[Path]:
+    """Make and give the folder of a run: *out*, or what ``run.record`` says with a number that is free.
+
+    It goes again if nothing was written into it because the run could not begin.
+    """
     from quotewright.runtime.folder import new_folder
 
-    return new_folder(config, verb, out)
+    folder = new_folder(config, verb, out)
+    try:
+        yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 def open_market_data(data: Path, plugins: PluginSet, folder: Path) -> Tape:
@@ -184,8 +193,13 @@ def conclude(outcome: Outcome, options: RunOptions, no_report: bool) -> int:
         if not no_report:
             from quotewright.report.html import write_report
 
-            outcome.summary["report"] = str(write_report(folder))
-            write_summary(folder, outcome.summary)
+            try:
+                outcome.summary["report"] = str(write_report(folder))
+            except KeyboardInterrupt:
+                click.echo(f"no report was written; write it with: quotewright report {folder}", err=True)
+                outcome.exit_code = INTERRUPTED
+            else:
+                write_summary(folder, outcome.summary)
     if options.as_json:
         print_json(outcome.summary)
     else:

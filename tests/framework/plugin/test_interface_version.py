@@ -37,7 +37,7 @@ class Offering:
 def test_a_role_of_another_interface_version_is_refused(hook: str, role: type) -> None:
     late = configured(type("Late", (role,), {"interface_version": 2, "__annotations__": {}}))
     plugins = PluginSet.discover(extra=[Offering(hook, late)])
-    with pytest.raises(ConfigError, match="'late' is written for version 2 of its interface, this program has version 1"):
+    with pytest.raises(ConfigError, match="written for version 2 of its interface, this program has version 1"):
         plugins.build(hook, {"plugin": "late"})
 
 
