@@ -20,6 +20,7 @@ cdef class Order:
     cdef readonly str strategy
     cdef readonly set fill_ids
     cpdef bint is_live(self) except -1
+    cpdef bint is_overfilled(self) except -1
     @cython.locals(quantity=cython.longlong, leaves=cython.longlong)
     cpdef long long open_lots(self) except -1
     @cython.locals(leaves=cython.longlong)
@@ -42,4 +43,5 @@ cdef class OrderManager:
     @cython.locals(before=cython.longlong)
     cpdef bint amending(self, Order order, long long price_ticks, long long quantity_lots) except -1
     cpdef bint count(self, Order order, long long change) except -1
+    @cython.locals(number=cython.longlong)
     cpdef bint retire(self, Order order) except -1

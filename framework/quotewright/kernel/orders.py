@@ -17,8 +17,8 @@ from quotewright.kernel.codes import (
 )
 from quotewright.model.orders import (
     Accepted,
-    AmendOrder,
     Amended,
+    AmendOrder,
     AmendRejected,
     Canceled,
     CancelOrder,
@@ -38,7 +38,10 @@ KEPT_ENDED = 4096
 
 
 class Order:
-    """One order of ours; prices in ticks, quantities in lots. ``level`` is its place among the strategy's quotes, -1 none."""
+    """One order of ours; prices in ticks, quantities in lots.
+
+    ``level`` is its place among the strategy's quotes, -1 none.
+    """
 
     def __init__(self, command: NewOrder, view: View, now_ns: int, level: int) -> None:
         self.number = command.order_number
@@ -60,14 +63,18 @@ class Order:
         return self.state <= UNKNOWN
 
     def open_lots(self) -> int:
-        """Return the most that may still trade: while an amend is pending, the larger of both quantities."""
+        """Return the most that may still trade: the larger of both quantities until an amend is answered."""
         if self.state > UNKNOWN:
             return 0
         quantity = self.quantity_lots
-        if self.state == PENDING_AMEND and self.amend_quantity_lots > quantity:
+        if self.amend_quantity_lots > quantity:
             quantity = self.amend_quantity_lots
         leaves = quantity - self.filled_lots
         return leaves if leaves > 0 else 0
+
+    def is_overfilled(self) -> bool:
+        """Return whether more was filled than we ever asked for."""
+        return self.filled_lots > self.quantity_lots and self.filled_lots > self.amend_quantity_lots
 
     def leaves_lots(self) -> int:
         """Return what is open of the quantity that the venue last confirmed."""
@@ -143,17 +150,16 @@ class OrderManager:
             order.filled_lots += report.quantity_lots
             if not was_live:
                 self.late_fills += 1
-            if order.filled_lots > max(order.quantity_lots, order.amend_quantity_lots):
+            if order.is_overfilled():
                 self.overfills += 1
-            if order.filled_lots >= order.quantity_lots and (
-                order.state != PENDING_AMEND or order.filled_lots >= order.amend_quantity_lots
-            ):
+            if order.filled_lots >= max(order.quantity_lots, order.amend_quantity_lots):
                 order.state = FILLED
         elif isinstance(report, Accepted):
             if order.state == PENDING_NEW or order.state == UNKNOWN:
                 order.state = OPEN
         elif isinstance(report, Rejected):
-            order.state = REJECTED
+            if was_live:
+                order.state = REJECTED
             self.rejects[report.reason] = self.rejects.get(report.reason, 0) + 1
         elif isinstance(report, Canceled):
             if was_live:
@@ -164,15 +170,25 @@ class OrderManager:
             order.amend_quantity_lots = 0
             if order.state == PENDING_AMEND or order.state == UNKNOWN:
                 order.state = OPEN
+            if was_live and order.filled_lots >= order.quantity_lots:
+                order.state = FILLED
         elif isinstance(report, CancelRejected | AmendRejected):
+            is_amend = isinstance(report, AmendRejected)
+            if is_amend:
+                order.amend_quantity_lots = 0
             if was_live:
-                # The venue says the order has ended but its end has not been told: it counts until it is.
-                order.state = UNKNOWN if report.reason in ("order_closed", "unknown_order") else OPEN
-            order.amend_quantity_lots = 0
+                if report.reason in ("order_closed", "unknown_order"):
+                    # The venue says the order has ended but its end has not been told: it counts until it is.
+                    order.state = UNKNOWN
+                elif not is_amend:
+                    order.state = PENDING_AMEND if order.amend_quantity_lots else OPEN
+                elif order.state != PENDING_CANCEL:
+                    order.state = OPEN
+                if order.filled_lots >= max(order.quantity_lots, order.amend_quantity_lots):
+                    order.state = FILLED
             self.rejects[report.reason] = self.rejects.get(report.reason, 0) + 1
-        elif isinstance(report, OrderUnknown):
-            if was_live:
-                order.state = UNKNOWN
+        elif isinstance(report, OrderUnknown) and was_live:
+            order.state = UNKNOWN
         self.count(order, order.open_lots() - before)
         if was_live and not order.is_live():
             order.view.live.remove(order)
@@ -195,9 +211,7 @@ class OrderManager:
 
 def cancel_of(order: Order) -> CancelOrder:
     """Return the command that cancels *order*."""
-    return CancelOrder(
-        order_number=order.number, instrument=order.view.instrument_id, strategy=order.strategy
-    )
+    return CancelOrder(order_number=order.number, instrument=order.view.instrument_id, strategy=order.strategy)
 
 
 def amend_of(order: Order, price_ticks: int, quantity_lots: int) -> AmendOrder:

@@ -2,6 +2,7 @@ cimport cython
 from quotewright.kernel.book cimport BookModel
 from quotewright.kernel.portfolio cimport Portfolio
 from quotewright.kernel.rows cimport Rows
+from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
 cdef int BUY
@@ -42,6 +43,7 @@ cdef class View:
     cdef readonly Rows last_rows
     @cython.locals(kind=cython.longlong, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
+    @cython.locals(mid2=cython.longlong, next_ns=cython.longlong, signal=Signal)
     cpdef bint catch_up(self, long long now_ns) except -1
 
 cdef class Markouts:
@@ -51,4 +53,5 @@ cdef class Markouts:
     cdef list queues
     cdef list heads
     cdef public long long next_ns
+    @cython.locals(next_ns=cython.longlong, which=cython.Py_ssize_t, queue=list, head=cython.Py_ssize_t, due_ns=cython.longlong, side=cython.longlong, before2=cython.longlong, move=cython.double)
     cpdef bint catch_up(self, long long now_ns, long long mid2) except -1

@@ -57,8 +57,11 @@ class Markouts:
         next_ns = NEVER
         for which, queue in enumerate(self.queues):
             head = self.heads[which]
-            while head < len(queue) and queue[head][0] <= now_ns:
-                _, side, before2 = queue[head]
+            while head < len(queue):
+                due_ns, side, before2 = queue[head]
+                if due_ns > now_ns:
+                    next_ns = min(next_ns, due_ns)
+                    break
                 if mid2 > 0:
                     move = (mid2 - before2) * 10_000.0 / before2
                     self.sums[which] += move if side == BUY else -move
@@ -68,8 +71,6 @@ class Markouts:
                 del queue[:head]
                 head = 0
             self.heads[which] = head
-            if head < len(queue):
-                next_ns = min(next_ns, queue[head][0])
         self.next_ns = next_ns
         return True
 
