@@ -2,7 +2,7 @@ cimport cython
 from quotewright.kernel.rules cimport RiskRule, Refusal
 from quotewright.kernel.view cimport View
 
-cdef int NORMAL, REDUCE_ONLY, HALT
+cdef int NORMAL, WARNING, REDUCE_ONLY, HALT
 
 cdef class RiskGate:
     cdef readonly list rules
@@ -10,11 +10,14 @@ cdef class RiskGate:
     cdef readonly int operator_state
     cdef readonly str operator_why
     cdef readonly str integrity_why
+    cdef readonly str held_by
+    cdef readonly str held_why
     cdef readonly int state
     cdef readonly dict refusals
     cdef readonly dict failed
     cdef readonly list changes
     cdef public object on_failure
+    @cython.locals(reason=str, reducing=cython.bint)
     cpdef Refusal verdict(self, object command, View view)
     @cython.locals(rule=RiskRule, refusal=Refusal)
     cpdef Refusal ask_rules(self, object command, View view, bint reducing)
@@ -28,5 +31,5 @@ cdef class RiskGate:
     cpdef bint on_report(self, object report, View view) except -1
     @cython.locals(rule=RiskRule)
     cpdef bint on_command(self, object command, View view) except -1
-    @cython.locals(state=cython.longlong, rule=RiskRule, holder=object, why=object, view=View)
+    @cython.locals(state=cython.longlong, claimed=cython.longlong, rule=RiskRule, holder=str, why=str, said=str, view=View)
     cpdef bint refresh(self, long long now_ns) except -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quotewright.kernel.codes import HALT, NORMAL, REDUCE_ONLY
+from quotewright.kernel.codes import HALT, NORMAL, REDUCE_ONLY, WARNING
 from quotewright.kernel.rules import Refusal, RiskRule
 from quotewright.model.orders import CancelOrder, NewOrder
 
@@ -22,7 +22,8 @@ class RiskGate:
 
     Cancels always pass. An order that only reduces passes every rule that exempts reducing orders and every state
     below HALT. An order on a book that is not good is refused whatever the rules say. A rule that raises fails closed:
-    its state is HALT until the operator releases it.
+    its state is HALT until the operator releases it. A rule in mode ``warn`` counts as WARNING at most, one in mode
+    ``observe`` not at all; what they would have refused is counted under their name and mode.
     """
 
     def __init__(self, rules: list[RiskRule], views: list[View]) -> None:
@@ -31,6 +32,8 @@ class RiskGate:
         self.operator_state = NORMAL
         self.operator_why = ""
         self.integrity_why = ""
+        self.held_by = ""
+        self.held_why = ""
         self.state = NORMAL
         self.refusals: dict[str, dict[str, int]] = {}
         self.failed: dict[str, str] = {}
@@ -67,6 +70,8 @@ class RiskGate:
                 continue
             try:
                 refusal = rule.verdict(command, view)
+                if refusal is not None and not isinstance(refusal, Refusal):
+                    raise TypeError(f"verdict() should return a Refusal or None, was {refusal!r}")
             except Exception as error:
                 self.fail(rule, error, view.now_ns)
                 return self.count(Refusal(rule.name, "rule_failed", self.failed[rule.name]))
@@ -89,9 +94,6 @@ class RiskGate:
             self.failed[rule.name] = f"{type(error).__name__}: {error}"
             if self.on_failure is not None:
                 self.on_failure(rule, error)
-        rule.mode = "enforce"
-        rule.state = HALT
-        rule.why = f"the rule itself failed: {self.failed[rule.name]}"
         self.refresh(now_ns)
 
     def wake(self, rule: RiskRule, now_ns: int) -> bool:
@@ -141,25 +143,35 @@ class RiskGate:
             holder = "integrity"
             why = self.integrity_why
         for rule in self.rules:
-            if rule.state > state and rule.mode == "enforce":
-                state = int(rule.state)
+            claimed = rule.state
+            said = rule.why
+            if rule.mode != "enforce":
+                claimed = WARNING if rule.mode == "warn" and claimed > WARNING else claimed
+                claimed = NORMAL if rule.mode == "observe" else claimed
+            if self.failed and rule.name in self.failed:
+                claimed = HALT
+                said = f"the rule itself failed: {self.failed[rule.name]}"
+            if claimed > state:
+                state = claimed
                 holder = rule.name
-                why = rule.why
+                why = said
+        self.held_by = holder if state else ""
+        self.held_why = why if state else ""
         if state == self.state:
             return False
         self.state = state
-        self.changes.append((now_ns, state, holder if state else "", why if state else ""))
+        self.changes.append((now_ns, state, self.held_by, self.held_why))
         for view in self.views:
             view.risk_state = state
         return True
 
     def holder(self) -> str:
         """Return who holds the system in its state: a rule's name, ``operator`` or ``integrity``."""
-        return self.changes[-1][2] if self.changes else ""
+        return self.held_by
 
     def why(self) -> str:
         """Return the sentence that the holder gave."""
-        return self.changes[-1][3] if self.changes else ""
+        return self.held_why
 
     def operate(self, state: int, why: str, now_ns: int) -> bool:
         """Set the operator's own state: HALT, REDUCE_ONLY, or NORMAL to take it back."""
@@ -174,7 +186,10 @@ class RiskGate:
         self.integrity_why = ""
         self.failed.clear()
         for rule in self.rules:
-            rule.release(now_ns)
+            try:
+                rule.release(now_ns)
+            except Exception as error:
+                self.fail(rule, error, now_ns)
         return self.refresh(now_ns)
 
     def break_integrity(self, why: str, now_ns: int) -> bool:
