@@ -10,7 +10,7 @@ from quotewright.kernel.venue cimport Venue
 from quotewright.kernel.view cimport View
 
 cdef long long NEVER, LAST_BIT
-cdef int BUY, SELL, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT
+cdef int BUY, SELL, OPEN, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT
 cdef int RULE, SAMPLE, STRATEGY
 cdef long long FLATTEN_COLLAR_PPM, FINISH_STEP_NS
 
@@ -63,8 +63,10 @@ cdef class Pipeline:
     cpdef bint book_fill(self, object report, Order order, View view) except -1
     @cython.locals(view=View, position=cython.longlong, timer=Timer, rule=RiskRule)
     cpdef bint take_timers(self, long long now_ns) except -1
-    @cython.locals(view=View, quotes=Quotes, command=object, level=cython.longlong)
+    @cython.locals(view=View, quotes=Quotes, command=object, commands=list, level=cython.longlong)
     cpdef bint wake(self, Desk desk) except -1
+    @cython.locals(desk=Desk)
+    cpdef bint has_no_owner(self, View view) except -1
     cpdef bint stop_desk(self, Desk desk, object error) except -1
     @cython.locals(refusal=Refusal)
     cpdef bint send(self, object command, View view, Venue venue, long long level) except -1

@@ -15,6 +15,7 @@ from quotewright.kernel.codes import (
     IOC,
     LAST_BIT,
     NEVER,
+    OPEN,
     PENDING_CANCEL,
     REDUCE_ONLY,
     SELL,
@@ -27,7 +28,7 @@ from quotewright.kernel.source import RowSource
 from quotewright.kernel.strategy import Quotes, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
-from quotewright.model.orders import AmendOrder, CancelOrder, Fill, NewOrder
+from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder
 
 if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
@@ -75,9 +76,7 @@ class Timer:
 class Desk:
     """One strategy at work: its instrument, its quotes, and how they become orders."""
 
-    def __init__(
-        self, name: str, strategy: Strategy, view: View, manager: QuoteManager, venue: Venue
-    ) -> None:
+    def __init__(self, name: str, strategy: Strategy, view: View, manager: QuoteManager, venue: Venue) -> None:
         self.name = name
         self.strategy = strategy
         self.view = view
@@ -124,15 +123,11 @@ class Pipeline:
         self.desk_of: list[Desk | None] = [None] * len(views)
         for desk in desks:
             self.desk_of[desk.view.instrument_id] = desk
-        self.timers = [
-            Timer(RULE, i, r.wake_every_ns) for i, r in enumerate(gate.rules) if r.wake_every_ns > 0
-        ]
+        self.timers = [Timer(RULE, i, r.wake_every_ns) for i, r in enumerate(gate.rules) if r.wake_every_ns > 0]
         if sample_every_ns > 0:
             self.timers.append(Timer(SAMPLE, 0, sample_every_ns))
         self.timers.extend(
-            Timer(STRATEGY, i, d.strategy.wake_every_ns)
-            for i, d in enumerate(desks)
-            if d.strategy.wake_every_ns > 0
+            Timer(STRATEGY, i, d.strategy.wake_every_ns) for i, d in enumerate(desks) if d.strategy.wake_every_ns > 0
         )
         self.next_timer_ns = NEVER
 
@@ -163,14 +158,14 @@ class Pipeline:
             limit = self.next_timer_ns
             if until_ns < limit:
                 limit = until_ns
-            if source.first < source.last:
+            if source.first < source.last:  # noqa: SIM108 - two plain calls, in C too
                 receive = source.rows.words[source.first * 6 + 1]
             else:
                 receive = source.fill(limit)
             horizon = receive if receive < limit else limit
             due = NEVER
             for venue in self.venues:
-                known = venue.run(horizon)
+                known = venue.run(due if due < horizon else horizon)
                 if known < due:
                     due = known
             if receive <= limit and receive <= due:
@@ -248,6 +243,8 @@ class Pipeline:
                     if desk is not None and desk.on_fill and desk not in filled:
                         filled.append(desk)
                 self.gate.on_report(report, view)
+                if order.state == OPEN and self.has_no_owner(view) and not isinstance(report, CancelRejected):
+                    self.cancel(order)
         if self.gate.state >= REDUCE_ONLY:
             self.enforce()
         for desk in filled:
@@ -269,7 +266,7 @@ class Pipeline:
         view.markouts.on_fill(self.now_ns, order.side, mid2)
         if view.markouts.next_ns < view.next_check_ns:
             view.next_check_ns = view.markouts.next_ns
-        if self.manager.overfills:
+        if order.is_overfilled():
             self.gate.break_integrity(f"order {order.number} was filled beyond its quantity", self.now_ns)
         return True
 
@@ -308,14 +305,20 @@ class Pipeline:
             view.catch_up(self.now_ns)
         try:
             desk.strategy.on_wake(view, quotes)
+            if quotes.is_kept:
+                return True
+            commands = desk.manager.reconcile(view, quotes, self.manager, desk.name)
         except Exception as error:
             self.stop_desk(desk, error)
             return False
-        if quotes.is_kept:
-            return True
-        for command, level in desk.manager.reconcile(view, quotes, self.manager, desk.name):
+        for command, level in commands:
             self.send(command, view, desk.venue, level)
         return True
+
+    def has_no_owner(self, view: View) -> bool:
+        """Return whether nobody minds the orders of *view*: the run ends, its book is bad, its strategy has stopped."""
+        desk = self.desk_of[view.instrument_id]
+        return self.is_stopping or not view.was_good or desk is None or desk.is_stopped
 
     def stop_desk(self, desk: Desk, error: BaseException) -> bool:
         """Stop a strategy that raised: its orders are cancelled, the rest of the run goes on."""
@@ -390,13 +393,13 @@ class Pipeline:
 
     def must_cancel(self, view: View) -> bool:
         """Return whether *view* has an order that no cancel is under way for."""
-        for order in view.live:
+        for order in view.live:  # noqa: SIM110 - a typed loop, no generator
             if order.state != PENDING_CANCEL:
                 return True
         return False
 
     def cancel_increasing(self, view: View) -> bool:
-        """Cancel every order that could do more than reduce the position, the farthest from the market first kept out."""
+        """Cancel every order that could do more than reduce the position; those nearest to the market stay first."""
         position = view.position_lots
         for side in (BUY, SELL):
             room = max(0, -position) if side == BUY else max(0, position)
@@ -422,9 +425,7 @@ class Pipeline:
         elif action == "flatten":
             return self.flatten()
         else:
-            raise ValueError(
-                f"operator command should be halt, reduce_only, resume or flatten, was {action!r}"
-            )
+            raise ValueError(f"operator command should be halt, reduce_only, resume or flatten, was {action!r}")
         return self.enforce()
 
     def flatten(self) -> bool:
@@ -457,12 +458,13 @@ class Pipeline:
 
     def finish(self, grace_ns: int) -> bool:
         """Stop all strategies, cancel every order, and go on for at most *grace_ns* until the venues have answered."""
+        self.recorder.on_operator(self.now_ns, self.rows_consumed, "finish")
         self.is_interrupted = False
         self.is_stopping = True
         for view in self.gate.views:
             self.cancel_view(view)
         until_ns = self.now_ns + grace_ns
-        while self.now_ns < until_ns and any(view.live for view in self.gate.views):
+        while not self.is_interrupted and self.now_ns < until_ns and any(view.live for view in self.gate.views):
             self.advance(min(until_ns, self.now_ns + FINISH_STEP_NS), NEVER)
         return True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quotewright.errors import InputError
+from quotewright.kernel.book import MAX_STEPS
 from quotewright.kernel.codes import BUY, IOC, OPEN, PENDING_CANCEL, SELL, UNKNOWN
 from quotewright.kernel.orders import Order, OrderManager, amend_of, cancel_of
 from quotewright.model.orders import NewOrder
@@ -21,7 +23,8 @@ class QuoteManager:
     within the threshold of the wanted one (``requote_ticks``, or that fraction of the wanted spread if it is larger)
     and its open quantity is not above the wanted one and at least half of it. An order in flight is left alone.
     Lowering the quantity at one price is an amend where the venue keeps the place for it; anything else is a cancel
-    and a new order. Surplus orders are cancelled. A quote that would meet one of our own resting orders is held back.
+    and a new order. Surplus orders are cancelled. A quote that would meet one of our own orders, resting or wanted, is
+    held back: of two wanted quotes that meet, the offer.
     """
 
     def __init__(self, requote_ticks: int, requote_fraction_ppm: int, amends: bool) -> None:
@@ -29,11 +32,17 @@ class QuoteManager:
         self.requote_fraction_ppm = requote_fraction_ppm
         self.amends = amends
         self.held_back = 0
+        self.highest_bid_ticks = 0
+        self.lowest_offer_ticks = 0
 
-    def reconcile(
-        self, view: View, quotes: Quotes, manager: OrderManager, strategy: str
-    ) -> list[tuple[Command, int]]:
-        """Return the commands, cancels first, each with the level its order belongs to."""
+    def reconcile(self, view: View, quotes: Quotes, manager: OrderManager, strategy: str) -> list[tuple[Command, int]]:
+        """Return the commands, cancels first, each with the level its order belongs to.
+
+        Raises:
+            InputError: a price that no book can hold.
+        """
+        self.highest_bid_ticks = self.farthest(view, quotes.bids, True)
+        self.lowest_offer_ticks = self.farthest(view, quotes.offers, False)
         threshold = self.requote_ticks
         if self.requote_fraction_ppm > 0 and quotes.bids and quotes.offers:
             spread = quotes.offers[0][0] - quotes.bids[0][0]
@@ -43,6 +52,9 @@ class QuoteManager:
         self.side(view, BUY, quotes.bids, threshold, strategy, cancels, orders)
         self.side(view, SELL, quotes.offers, threshold, strategy, cancels, orders)
         for side, quantity_lots, limit_ticks in quotes.takes:
+            if self.meets_own(view, side, limit_ticks) or self.meets_wanted(side, limit_ticks):
+                self.held_back += 1
+                continue
             orders.append((new_order(view, side, limit_ticks, quantity_lots, strategy, IOC, False), -1))
         if not orders:
             return cancels
@@ -63,12 +75,7 @@ class QuoteManager:
         levels = len(wanted)
         held: list[Order | None] = [None] * levels
         for order in view.live:
-            if (
-                order.side != side
-                or order.strategy != strategy
-                or order.level < 0
-                or order.state == PENDING_CANCEL
-            ):
+            if order.side != side or order.strategy != strategy or order.level < 0 or order.state == PENDING_CANCEL:
                 continue
             level = order.level
             if level >= levels or held[level] is not None:
@@ -89,16 +96,33 @@ class QuoteManager:
                         if leaves * 2 >= quantity_lots:
                             continue
                     elif self.amends and away == 0:
-                        orders.append(
-                            (amend_of(holder, price_ticks, holder.filled_lots + quantity_lots), level)
-                        )
+                        orders.append((amend_of(holder, price_ticks, holder.filled_lots + quantity_lots), level))
                         continue
                 cancels.append((cancel_of(holder), level))
-            if self.meets_own(view, side, price_ticks):
+            if self.meets_own(view, side, price_ticks) or (side == SELL and self.meets_wanted(side, price_ticks)):
                 self.held_back += 1
                 continue
             orders.append((new_order(view, side, price_ticks, quantity_lots, strategy, 0, True), level))
         return True
+
+    def farthest(self, view: View, wanted: list[tuple[int, int]], is_highest: bool) -> int:
+        """Return the highest or the lowest wanted price in ticks, 0 if none is wanted; InputError beyond any book."""
+        found = 0
+        most = MAX_STEPS // view.tick_steps
+        for price_ticks, _ in wanted:
+            if price_ticks > most:
+                raise InputError(
+                    f"{view.instrument.name}: a quote should lie at or below {most} ticks, was {price_ticks}"
+                )
+            if found == 0 or (price_ticks > found if is_highest else price_ticks < found):
+                found = price_ticks
+        return found
+
+    def meets_wanted(self, side: int, price_ticks: int) -> bool:
+        """Return whether an order at this price would trade with a quote wanted on the other side."""
+        if side == BUY:
+            return 0 < self.lowest_offer_ticks <= price_ticks
+        return self.highest_bid_ticks >= price_ticks
 
     def meets_own(self, view: View, side: int, price_ticks: int) -> bool:
         """Return whether a quote at this price would trade with an order of ours that may still rest."""

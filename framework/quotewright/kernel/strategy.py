@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from quotewright.wiring import BindContext
 
 
+MOST = 10**15
+"""Largest price in ticks and quantity in lots of one quote: sums over thousands of orders still fit into 64 bits."""
+
+STRATEGY_INTERFACE_VERSION = 1
+
+
 class Quotes:
     """The quotes a strategy wants on one instrument, stated anew at each wake-up.
 
@@ -27,9 +33,7 @@ class Quotes:
 
     def bid(self, price_ticks: int, quantity_lots: int) -> None:
         """Want a post-only bid; whole ticks and lots, both positive."""
-        self.bids.append(
-            (_positive("bid price_ticks", price_ticks), _positive("bid quantity_lots", quantity_lots))
-        )
+        self.bids.append((_positive("bid price_ticks", price_ticks), _positive("bid quantity_lots", quantity_lots)))
 
     def offer(self, price_ticks: int, quantity_lots: int) -> None:
         """Want a post-only offer; whole ticks and lots, both positive."""
@@ -64,8 +68,8 @@ def _positive(what: str, value: int) -> int:
         raise InputError(f"{what} should be a whole number, was {value!r}") from None
     if number <= 0:
         raise InputError(f"{what} should be positive, was {number}")
-    if number > 1 << 62:
-        raise InputError(f"{what} should fit into 62 bits, was {number}")
+    if number > MOST:
+        raise InputError(f"{what} should be at most {MOST}, was {number}")
     return number
 
 
@@ -76,6 +80,7 @@ class Strategy:
     when :meth:`on_wake` is called. A subclass is usually an attrs class whose fields are its config keys.
     """
 
+    interface_version = STRATEGY_INTERFACE_VERSION
     wake_every_ns = 0
     wake_on_best = False
     wake_on_trade = False
