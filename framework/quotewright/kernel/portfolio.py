@@ -22,13 +22,11 @@ def money_unit(instrument: Instrument) -> int:
         raise ConfigError(
             f"{instrument.name}: profit of inverse contracts is not computed by this version; choose a linear one"
         )
-    exact = instrument.contract_size.scaleb(
-        MONEY_SCALE - instrument.price_decimals - instrument.size_decimals
-    )
+    exact = instrument.contract_size.scaleb(MONEY_SCALE - instrument.price_decimals - instrument.size_decimals)
     if exact != int(exact):
         raise ConfigError(
-            f"{instrument.name}: one price step times one size step is {exact.scaleb(-MONEY_SCALE)} {instrument.quote}, "
-            f"finer than the 10^-{MONEY_SCALE} in which money is counted"
+            f"{instrument.name}: one price step times one size step is {exact.scaleb(-MONEY_SCALE)} "
+            f"{instrument.quote}, finer than the 10^-{MONEY_SCALE} in which money is counted"
         )
     return int(exact)
 
@@ -71,7 +69,7 @@ class Portfolio:
     def book_fill(
         self, side: int, price_ticks: int, lots: int, fee: int, currency: str, mid2: int, is_maker: bool
     ) -> bool:
-        """Book one execution; *mid2* is twice the mid in steps when it became known (0: not known, no spread is booked)."""
+        """Book one execution; *mid2* is twice the mid in steps when it became known, 0 if not known: no spread then."""
         price_steps = price_ticks * self.tick_steps
         size_steps = lots * self.lot_steps
         value = self.unit * price_steps * size_steps
@@ -120,7 +118,7 @@ class Portfolio:
 
     def base_value(self, amount: int, mid2: int) -> int:
         """Return the quote money that *amount* (10^-18 of the base currency) is worth at the mid."""
-        return divided(self.unit * amount * mid2 * 10**self.size_decimals, 2 * 10**MONEY_SCALE)
+        return divided(amount * mid2, 2 * 10**self.price_decimals)
 
     def foreign_fees(self) -> dict[str, int]:
         """Return fees in currencies that are neither quote nor base; they are not part of the profit."""

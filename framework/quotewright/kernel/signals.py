@@ -78,7 +78,7 @@ class Volatility(Signal):
 
 
 class TradeFlow(Signal):
-    """Signed volume of prints over the window, (bought - sold) / (bought + sold) in [-1, 1]; +1: only takers who buy."""
+    """Signed volume of prints over the window: (bought - sold) / (bought + sold); +1 if all takers bought."""
 
     def __init__(self, window_ns: int, samples: int = 60) -> None:
         super().__init__(window_ns, samples)
