@@ -21,8 +21,9 @@ DAY_NS = 86_400_000_000_000
 class DailyLoss(RiskRule):
     """Set ``on_breach`` when the profit of the day, realised and open, fees taken off, is a loss of ``limit`` or more.
 
-    The day begins at ``reset``; a new day starts from the equity of that moment. ``confirm`` readings in a row must
-    agree before the state latches. Released by the operator, or with ``latch = "daily"`` also by the new day.
+    The day begins at ``reset``; a new day starts from the equity of that moment, the first one from zero. ``confirm``
+    readings in a row must agree before the state latches. Released by the operator, whereupon the count starts anew,
+    or with ``latch = "daily"`` also by the new day.
     """
 
     limit: Amount = setting(doc="largest loss of a day in quote currency", check=positive)
@@ -43,8 +44,8 @@ class DailyLoss(RiskRule):
         self._limit = context.money(self.limit, "limit")
         self._warn = int(self._limit * self.warn_at)
         self._first = context.views[0]
-        self._day = -1
-        self._opening = 0
+        self._day: int | None = None
+        self._opening: int | None = 0
         self._readings = 0
 
     def on_wake(self, view: View) -> None:
@@ -53,12 +54,12 @@ class DailyLoss(RiskRule):
             return
         equity = view.account_equity
         day = (view.now_ns - self.reset) // DAY_NS
-        if day != self._day:
-            self._day = day
+        if self._opening is None or (self._day is not None and day != self._day):
             self._opening = equity
             self._readings = 0
             if self.latch == "daily" or self.state <= RiskState.WARNING:
                 self.set_state(RiskState.NORMAL, "")
+        self._day = day
         if self.state > RiskState.WARNING:
             return
         loss = self._opening - equity
@@ -70,3 +71,9 @@ class DailyLoss(RiskRule):
             self.set_state(RiskState.WARNING, text)
         else:
             self.set_state(RiskState.NORMAL, "")
+
+    def release(self, now_ns: int) -> bool:
+        """Release the latch; the loss is counted from the equity of the next reading."""
+        self._opening = None
+        self._readings = 0
+        return super().release(now_ns)

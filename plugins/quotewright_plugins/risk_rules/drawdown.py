@@ -50,7 +50,7 @@ class Drawdown(RiskRule):
             self._limit = int(context.money(self.capital, "capital") * self.limit)
         self._warn = int(self._limit * self.warn_at)
         self._first = context.views[0]
-        self._peak: int | None = None
+        self._peak: int | None = 0
         self._readings = 0
 
     def on_wake(self, view: View) -> None:

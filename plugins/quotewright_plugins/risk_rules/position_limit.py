@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from quotewright.config.units import Amount, Percent
+from quotewright.config.units import Amount, Duration, Percent
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
-from quotewright.plugin.settings import between, configured, positive, setting
+from quotewright.plugin.settings import at_least, between, configured, positive, setting
 
 if TYPE_CHECKING:
     from quotewright.kernel.rules import Refusal
@@ -22,7 +22,8 @@ class PositionLimit(RiskRule):
     """Refuse an order whose worst case (open, pending and unknown orders all filled) lies beyond ``limit``.
 
     Warns from ``warn_at`` of the limit on. A position beyond the limit itself (fills that came late, a value limit
-    overtaken by the price) sets ``on_breach`` until the position is below the limit again.
+    overtaken by the price) sets ``on_breach`` until the position is below the limit again; a halt stays until the
+    operator releases it.
     """
 
     limit: Amount = setting(doc="largest absolute position, a quantity or a value", check=positive)
@@ -30,11 +31,15 @@ class PositionLimit(RiskRule):
         default="80%", doc="share of the limit at which the rule warns", check=between("0.01", "1")
     )
     on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting(
-        default="reduce_only", doc="state of the system while the position is at or beyond the limit"
+        default="reduce_only", doc="state of the system from a position beyond the limit until it is below again"
+    )
+    every: Duration = setting(
+        default="1s", doc="how often the position is read, besides after every report", check=at_least(1)
     )
 
     def bind(self, context: BindContext) -> None:
         """Tie the limit to every instrument it fits."""
+        self.wake_every_ns = int(self.every)
         self._limit = context.amount(self.limit, "limit")
         self._views = [view for view in context.views if self._limit.applies_to(view)]
 
@@ -53,6 +58,8 @@ class PositionLimit(RiskRule):
 
     def on_wake(self, view: View) -> None:
         """Take the most severe state over all instruments."""
+        if self.state >= RiskState.HALT:
+            return
         state, why = RiskState.NORMAL, ""
         for one in self._views:
             position, limit = abs(one.position_lots), self._limit.lots(one)

@@ -31,8 +31,9 @@ class PriceShock(RiskRule):
     """Set ``on_breach`` when the mid has moved by ``move`` or more within ``window``, up or down.
 
     The move is that between the highest or lowest mid of the rolling window and the mid now, so a slow drift never
-    trips it. The state ends when the mid has stayed within ``resume.below`` for ``resume.window``, counted from the
-    shock on and wherever the price then is.
+    trips it. A shock starts the window anew: only a further move is another one. The state ends when the mid has stayed
+    within ``resume.below`` for ``resume.window``, counted from the shock on and wherever the price then is; while
+    there is no mid the count does not run.
     """
 
     move: Percent = setting(doc="move of the mid that counts as a shock", check=positive)
@@ -53,8 +54,12 @@ class PriceShock(RiskRule):
 
     def on_wake(self, view: View) -> None:
         """Read one instrument's mid and take the most severe state of all."""
+        one = self._watched[view.instrument_id]
         if view.mid2 > 0:
-            self._read(self._watched[view.instrument_id], view)
+            self._read(one, view)
+        elif one.shock_ns is not None:
+            one.shock_ns = view.now_ns
+            one.calm.clear()
         for watched in self._watched.values():
             if watched.shock_ns is not None:
                 self.set_state(RiskState[self.on_breach.upper()], watched.why)
@@ -71,6 +76,9 @@ class PriceShock(RiskRule):
             watched.shock_ns = now_ns
             share = Decimal(away) / base * 100
             watched.why = f"{view.instrument.name}: mid moved {share:.3f} % within {self.window}, limit {self.move}"
+            for window in (watched.moves, watched.calm):
+                window.clear()
+                window.add(now_ns, mid2)
         elif watched.shock_ns is not None and now_ns - watched.shock_ns >= self.resume.window:
             low, high = watched.calm.low(), watched.calm.high()
             if high - low < self.resume.below * low:
