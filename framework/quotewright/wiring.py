@@ -129,6 +129,12 @@ class BindContext:
         if amount.unit not in quotes:
             where = f"{self.where}.{key}" if key else self.where
             raise ConfigError(f"{where}: unit should be {' or '.join(sorted(quotes - {'quote'}))}, was '{amount.unit}'")
+        if len(quotes) > 2:
+            where = f"{self.where}.{key}" if key else self.where
+            raise ConfigError(
+                f"{where}: the instruments of this run are quoted in {' and '.join(sorted(quotes - {'quote'}))}; "
+                f"one amount cannot hold for all of them"
+            )
         return to_money(amount.value)
 
     def volatility(self, window_ns: int) -> Volatility:

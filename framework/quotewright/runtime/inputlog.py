@@ -1,12 +1,14 @@
-"""The input log: every input of a run in its one order, and every intent, each durable and checked.
+"""The input log: every input of a run in its one order, and every intent, each record with its checksum.
 
 Format version 1 (``docs/input-log.md``): a header line of JSON, then records. A record is ``length`` (u32),
 ``sequence`` (u64), ``crc32c`` (u32) of sequence and payload, all little-endian, then *length* bytes of MessagePack
-``[kind, now_ns, rows, body]``. *rows* is how many tape rows had been taken before.
+``[kind, now_ns, rows, body]``. *rows* is how many tape rows had been taken before. The last record is an end with the
+number of records before it, so that a log cut off between two records is told from a whole one.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +30,8 @@ REPORT = 1
 TIMER = 2
 OPERATOR = 3
 INTENT = 4
-KIND_NAMES = {REPORT: "report", TIMER: "timer", OPERATOR: "operator", INTENT: "intent"}
+END = 5
+KIND_NAMES = {REPORT: "report", TIMER: "timer", OPERATOR: "operator", INTENT: "intent", END: "end"}
 
 _HEAD = struct.Struct("<IQI")
 _SEQUENCE = struct.Struct("<Q")
@@ -68,9 +71,16 @@ class InputLogWriter:
         self._file.write(payload)
         self._sequence += 1
 
+    def sync(self) -> None:
+        """Return once everything written so far is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
-        """Flush and close the file."""
-        self._file.close()
+        """Write the end record, flush and close the file; calling it again does nothing."""
+        if not self._file.closed:
+            self._write((END, 0, 0, self._sequence))
+            self._file.close()
 
 
 @attrs.frozen
@@ -85,12 +95,13 @@ class InputRecord:
 
 
 def read_input_log(path: Path) -> Iterator[InputRecord]:
-    """Yield every record of the log at *path*.
+    """Yield every record of the log at *path* but its end.
 
     Raises:
         NotFoundError: there is no such file.
         FormatVersionError: the log is of another version.
-        InputError: a record is damaged; says which and where. A torn last record is damage like any other.
+        InputError: a record is damaged; says which and where. A torn last record is damage like any other, and so is
+            a missing end: every record before it has then been yielded.
     """
     try:
         file = path.open("rb")
@@ -103,7 +114,10 @@ def read_input_log(path: Path) -> Iterator[InputRecord]:
             at = file.tell()
             head = file.read(_HEAD.size)
             if not head:
-                return
+                raise InputError(
+                    f"{path}: the end record is missing after {expected} records: the log was cut off at byte {at}, "
+                    f"or the run was killed"
+                )
             if len(head) < _HEAD.size:
                 raise InputError(f"{path}: record {expected} at byte {at} is cut off in its head")
             length, sequence, check = _HEAD.unpack(head)
@@ -113,6 +127,10 @@ def read_input_log(path: Path) -> Iterator[InputRecord]:
             if sequence != expected or check != crc32c(payload, crc32c(_SEQUENCE.pack(sequence), 0)):
                 raise InputError(f"{path}: record {expected} at byte {at} is damaged: its checksum does not fit")
             kind, now_ns, rows, body = msgspec.msgpack.decode(payload)
+            if kind == END:
+                if body != expected or file.read(1):
+                    raise InputError(f"{path}: record {expected} at byte {at} ends the log, yet more follows it")
+                return
             yield InputRecord(sequence, kind, now_ns, rows, body)
             expected += 1
 
