@@ -82,9 +82,12 @@ def run_paper(
         if speed is not None:
             raise ConfigError("--speed max needs an end: give --seconds")
         factor = 1.0
-    with only_json_on_stdout(options.as_json), run_folder(config, verb, options.out) as folder:
-        with watching(options, live=factor > 0) as (watcher, prepared):
-            outcome = run(config, plugins, seconds, factor, folder, watcher, prepared)
+    with (
+        only_json_on_stdout(options.as_json),
+        run_folder(config, verb, options.out) as folder,
+        watching(options, live=factor > 0) as (watcher, prepared),
+    ):
+        outcome = run(config, plugins, seconds, factor, folder, watcher, prepared)
     return conclude(outcome, options, no_report)
 
 

@@ -97,6 +97,7 @@ def _instrument(session: Session, view: View) -> dict[str, Any]:
     pnl = money(total)
     return {
         "quote": portfolio.quote,
+        "unit": view.instrument.base if view.instrument.contract_size == 1 else "contracts",
         "fills": portfolio.fills,
         "maker_fills": portfolio.maker_fills,
         "position": view.instrument.quantity(portfolio.position_lots),

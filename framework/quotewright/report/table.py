@@ -2,63 +2,74 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-SECOND = 1_000_000_000
+import click
 
 
-def print_summary(summary: dict[str, Any], console: Console | None = None) -> None:
-    """Print the summary on standard output."""
-    console = console or Console(highlight=False)
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the summary on standard output. No line is cut or wrapped: a terminal does that better."""
     for name, figures in summary["instruments"].items():
-        console.print(_instrument(name, figures))
-    console.print(_run(summary))
+        click.secho(name, bold=True)
+        _print_rows(_instrument(figures))
+    _print_rows(_run(summary))
     for sentence in notes(summary):
-        console.print(sentence, soft_wrap=True)
+        click.echo(sentence)
     if summary.get("report"):
-        console.print(f"report: {summary['report']}", soft_wrap=True)
+        click.echo(f"report: {summary['report']}")
 
 
-def _instrument(name: str, figures: dict[str, Any]) -> Table:
+def _print_rows(rows: list[tuple[str, ...]]) -> None:
+    """Print cells in columns, each as wide as its widest cell but the last."""
+    widths = [max(len(row[place]) for row in rows if place < len(row)) for place in range(max(map(len, rows)))]
+    for row in rows:
+        click.echo("  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())
+
+
+def _instrument(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     quote = figures["quote"]
-    table = Table(title=name, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
-    table.add_row("pnl", f"{amount(figures['pnl'])} {quote}", "position", number(figures["position"]))
-    table.add_row("  spread", amount(figures["pnl_spread"]), "fills", fills_text(figures))
-    table.add_row(
-        "  inventory", amount(figures["pnl_inventory"]), "turnover", f"{amount(figures['turnover'], False)} {quote}"
-    )
-    table.add_row("  fees", amount(-_float(figures["fees"])), "pnl / turnover", bps(figures["pnl_bps_of_turnover"]))
-    for one in figures["markouts"]:
-        table.add_row("", "", f"mid after {one['seconds']} s", f"{bps(one['bps'])} over {one['fills']:,} fills")
-    return table
+    marks = figures["markouts"]
+    left = [
+        ("pnl", f"{amount(figures['pnl'])} {quote}"),
+        ("  spread", amount(figures["pnl_spread"])),
+        ("  inventory", amount(figures["pnl_inventory"])),
+        ("  fees", amount(-_float(figures["fees"]))),
+        ("pnl / turnover", bps(figures["pnl_bps_of_turnover"])),
+        ("turnover", f"{amount(figures['turnover'], False)} {quote}"),
+    ]
+    right = [
+        ("position", f"{number(figures['position'])} {figures['unit']}"),
+        ("fills", fills_text(figures)),
+        *((f"mid after {one['seconds']} s", _mark(one)) for one in marks),
+    ]
+    return [first + second for first, second in zip_longest(left, right, fillvalue=("", ""))]
 
 
-def _run(summary: dict[str, Any]) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_row(
-        "orders",
-        f"{summary['orders']:,} placed, {summary['cancels']:,} cancelled, {summary['amends']:,} amended",
-    )
+def _mark(one: dict[str, Any]) -> str:
+    return f"{bps(one['bps'])} over {one['fills']:,} fills" if one["fills"] else "-"
+
+
+def _run(summary: dict[str, Any]) -> list[tuple[str, ...]]:
+    orders = f"{summary['orders']:,} placed, {summary['cancels']:,} cancelled, {summary['amends']:,} amended"
+    rows: list[tuple[str, ...]] = [("orders", orders)]
     refusals = ", ".join(f"{rule} {sum(reasons.values()):,}" for rule, reasons in summary["refusals"].items())
-    table.add_row("refused by rule", refusals or "none")
+    rows.append(("refused by rule", refusals or "none"))
     if summary["rejects"]:
-        table.add_row("rejected by venue", ", ".join(f"{name} {count}" for name, count in summary["rejects"].items()))
-    state = summary["risk_state"] + (f" ({summary['risk_why']})" if summary["risk_why"] else "")
-    table.add_row("risk state", state)
-    table.add_row(
-        "market",
-        f"{summary['market_seconds']:,.1f} s in {summary['wall_seconds']:,.1f} s, {summary['rows']:,} rows",
-    )
-    table.add_row("order log", summary["order_log_sha256"])
-    return table
+        rejects = ", ".join(f"{name} {count:,}" for name, count in summary["rejects"].items())
+        rows.append(("rejected by venue", rejects))
+    rows.append(("risk state", summary["risk_state"] + (f" ({summary['risk_why']})" if summary["risk_why"] else "")))
+    market = f"{summary['market_seconds']:,.1f} s in {summary['wall_seconds']:,.1f} s, {summary['rows']:,} rows"
+    rows.append(("market", market))
+    rows.append(("order log", summary["order_log_sha256"]))
+    return rows
 
 
 def notes(summary: dict[str, Any]) -> list[str]:
     """Return what a reader must not miss: failures, a halt, disagreement with the venue, few fills and why."""
     sentences = [text for _, text in sorted(summary["failures"].items())]
+    if summary["interrupted"]:
+        sentences.append(f"interrupted after {summary['market_seconds']:,.1f} s of market: the orders were cancelled")
     if summary["risk_state"] == "HALT":
         sentences.append(f"the run ended halted: {summary['risk_why']}")
     if summary["open_orders"]:
@@ -103,8 +114,9 @@ def percent(share: float) -> str:
 
 
 def amount(value: Any, signed: bool = True) -> str:
-    """Return money with four decimals, thousands apart."""
-    return f"{_float(value):+,.4f}" if signed else f"{_float(value):,.2f}"
+    """Return money, signed with four decimals or plain with two; what rounds to nothing has no sign."""
+    text = f"{_float(value):+,.4f}" if signed else f"{_float(value):,.2f}"
+    return text if text.strip("+-0.,") else text.lstrip("+-")
 
 
 def number(value: Any) -> str:
@@ -114,7 +126,10 @@ def number(value: Any) -> str:
 
 
 def bps(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f} bps"
+    if value is None:
+        return "-"
+    text = f"{value:+.2f}"
+    return f"{text if text.strip('+-0.') else '0.00'} bps"
 
 
 def _float(value: Any) -> float:

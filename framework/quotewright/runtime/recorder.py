@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import traceback
 from array import array
+from bdb import BdbQuit
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -117,15 +118,15 @@ class QuoteStatistics:
 
 
 class RunRecorder:
-    """Keeps the record of a run in *folder* (None: in memory only). It sees everything and changes nothing.
+    """Keeps the record of a run, in memory until :meth:`open` names a folder. It sees everything and changes nothing.
 
     The order log holds pipeline time, order numbers and commands, one JSON line each, and nothing that differs between
     two runs of the same inputs; ``order_log_sha256`` is its digest.
     """
 
-    def __init__(self, folder: Path | None, inputs: InputLogWriter | None = None) -> None:
-        self.folder = folder
-        self.inputs = inputs
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.inputs: InputLogWriter | None = None
         self.views: tuple[View, ...] = ()
         self.samples: dict[int, Samples] = {}
         self.statistics: dict[int, QuoteStatistics] = {}
@@ -138,16 +139,21 @@ class RunRecorder:
         self.refusals_told: list[tuple[int, str, str, str]] = []
         self.failures: dict[str, str] = {}
         self.on_failure: Callable[[str], None] | None = None
+        self.on_quit: Callable[[], None] | None = None
         self._digest = hashlib.sha256()
         self._encoder = msgspec.json.Encoder()
         self._orders_file: IO[bytes] | None = None
         self._fills_file: IO[str] | None = None
-        if folder is not None:
-            self._orders_file = (folder / "orders.jsonl").open("wb")
-            self._fills_file = (folder / "fills.csv").open("w", encoding="utf-8", newline="")
-            self._fills_file.write(
-                "time_ns,event_ns,instrument,order_number,side,price,quantity,is_maker,fee,fee_currency,mid\n"
-            )
+
+    def open(self, folder: Path, inputs: InputLogWriter | None = None) -> None:
+        """Keep the record in *folder* as well; called once, before the run starts."""
+        self.folder = folder
+        self.inputs = inputs
+        self._orders_file = (folder / "orders.jsonl").open("wb")
+        self._fills_file = (folder / "fills.csv").open("w", encoding="utf-8", newline="")
+        self._fills_file.write(
+            "time_ns,event_ns,instrument,order_number,side,price,quantity,is_maker,fee,fee_currency,mid\n"
+        )
 
     def watch(self, views: tuple[View, ...]) -> None:
         """Say which views there are; called once after wiring."""
@@ -233,18 +239,25 @@ class RunRecorder:
             self.statistics[view.instrument_id].add(view, own_bid, own_offer)
 
     def on_strategy_failure(self, now_ns: int, strategy: str, error: BaseException) -> None:
-        text = "".join(traceback.format_exception(error))
-        self.fail(strategy, f"strategy {strategy} raised and is stopped, its orders are cancelled", error, text)
+        """Note that a strategy raised; the pipeline has stopped it. Quitting a debugger ends the run instead."""
+        if isinstance(error, BdbQuit) and self.on_quit is not None:
+            self.on_quit()
+            return
+        self.fail(strategy, f"strategy {strategy} raised and is stopped, its orders are cancelled", error)
 
     def on_rule_failure(self, rule: RiskRule, error: BaseException) -> None:
         """Note that a rule raised; the gate makes it fail closed."""
-        text = "".join(traceback.format_exception(error))
-        self.fail(rule.name, f"risk rule {rule.name} raised and fails closed: nothing but cancels passes", error, text)
+        self.fail(rule.name, f"risk rule {rule.name} raised and fails closed: nothing but cancels passes", error)
 
-    def fail(self, name: str, sentence: str, error: BaseException, text: str) -> None:
+    def on_fault(self, what: str, error: BaseException) -> None:
+        """Note that *what* raised where nothing can go on without it; the session ends the run."""
+        self.fail(what, f"{what} raised and the run was ended, its orders are cancelled", error)
+
+    def fail(self, name: str, sentence: str, error: BaseException) -> None:
         """Keep a plugin's failure and tell it once, traceback and all."""
         if name in self.failures:
             return
+        text = "".join(traceback.format_exception(error))
         self.failures[name] = f"{sentence}: {type(error).__name__}: {error}"
         if self.on_failure is not None:
             self.on_failure(f"{text}{sentence}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
 GRACE_NS = 10_000_000_000
 """How long after the end, in market time, reports on the last cancels are waited for."""
+MOST_FAULTS = 100
+"""How often a plugin may raise while the run is wound down before what is left is given up."""
 SLICE_MESSAGES = 50_000
 MOST_REPORT_POINTS = 2000
 FINEST_SAMPLE_NS = 100_000_000
 COARSEST_SAMPLE_NS = 60_000_000_000
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""What ends a run in order; a closed terminal does, too."""
 
 Watcher = Callable[["Session"], None]
 
@@ -67,17 +72,19 @@ class Session:
         self.config = config
         self.plugins = plugins
         self.folder = folder
-        inputs = None
-        if folder is not None:
+        self.recorder = RunRecorder()
+        sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
+        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns)
+        if folder is not None:  # only now: a config that cannot be wired leaves nothing behind
+            inputs = None
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "config.toml").write_text(to_toml(resolved(config, plugins)), encoding="utf-8")
             if record_inputs:
                 inputs = InputLogWriter(folder / "inputs.log", {"verb": verb, "seed": config.run.seed})
-        self.recorder = RunRecorder(folder, inputs)
-        sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
-        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns)
+            self.recorder.open(folder, inputs)
         self.pipeline = self.wired.pipeline
         self.recorder.watch(self.wired.views)
+        self.recorder.on_quit = self.interrupt
         self.wired.gate.on_failure = self.recorder.on_rule_failure
         self.is_interrupted = False
         self.started = time.monotonic()
@@ -120,18 +127,38 @@ class Session:
         self.is_interrupted = True
         self.pipeline.is_interrupted = True
 
+    @contextmanager
+    def contained(self) -> Iterator[None]:
+        """Let a plugin that raises in the middle of the pipeline, or a second Ctrl-C, end the run in order."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.interrupt()
+        except BaseException as error:  # a plugin may raise SystemExit, too: nothing it does loses the record
+            self.recorder.on_fault(culprit(error, self.wired), error)
+
     def finish(self) -> Outcome:
         """Cancel what is open, take the last reports, close the record, and return the summary."""
         from quotewright.report.summary import summarise
 
-        self.pipeline.finish(GRACE_NS)
-        self.recorder.on_sample(self.now_ns)
+        self.wind_down()
+        with self.contained():
+            self.recorder.on_sample(self.now_ns)
         self.recorder.close()
         summary = summarise(self, time.monotonic() - self.started)
-        for venue in self.wired.venues.values():
-            venue.close()
-        self.wired.market.source.close()
+        for close in (*(venue.close for venue in self.wired.venues.values()), self.wired.market.source.close):
+            with self.contained():
+                close()
+        summary["failures"] = dict(self.recorder.failures)
         return Outcome(summary=summary, folder=self.folder, exit_code=self.exit_code())
+
+    def wind_down(self) -> None:
+        """Cancel every order and wait for the reports, as far as faulty plugins let us."""
+        until_ns = self.now_ns + GRACE_NS
+        for _ in range(MOST_FAULTS):
+            with self.contained():
+                self.pipeline.finish(max(0, until_ns - self.now_ns))
+                return
 
     def exit_code(self) -> int:
         """Return 130 if a person interrupted, 6 if the rules halted the run, 1 if a plugin failed, else 0."""
@@ -148,20 +175,34 @@ def sampling(span_ns: int) -> int:
     return rough // FINEST_SAMPLE_NS * FINEST_SAMPLE_NS
 
 
+def culprit(error: BaseException, wired: Wired) -> str:
+    """Return what raised: a plugin of this run as its config table, or ``the pipeline`` if none is in the traceback."""
+    owners: list[tuple[object, str]] = [(wired.market.source, "the feed")]
+    owners += [(view.book, f"the book model of {view.instrument.name}") for view in wired.views]
+    owners += [(venue, f"venue {name}") for name, venue in wired.venues.items()]
+    owners += [(desk.strategy, f"strategy {desk.name}") for desk in wired.desks]
+    owners += [(rule, f"risk rule {rule.name}") for rule in wired.rules]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        for owner, name in owners:
+            if frame.f_locals.get("self") is owner:
+                return f"{name} ({type(owner).__module__}.{type(owner).__qualname__})"
+    return "the pipeline"
+
+
 @contextmanager
 def interruptible(session: Session) -> Iterator[None]:
-    """While a run goes on, the first Ctrl-C or SIGTERM ends it in order; a second Ctrl-C raises KeyboardInterrupt."""
+    """The first Ctrl-C or SIGTERM ends a run in order; a second Ctrl-C raises KeyboardInterrupt where it is."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         if session.is_interrupted and number == signal.SIGINT:
             raise KeyboardInterrupt
-        print("quotewright: stopping: orders are cancelled, then the report is written", file=sys.stderr)
         session.interrupt()
 
     before: dict[int, Any] = {}
-    for wanted in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         try:
-            before[wanted] = signal.signal(wanted, stop)
+            before[number] = signal.signal(number, stop)
         except ValueError:  # not the main thread: whoever runs us there interrupts by calling interrupt()
             break
     try:
@@ -192,8 +233,9 @@ def backtest(
     if prepared is not None:
         prepared(session)
     with interruptible(session):
-        session.run_through(min(info.end_ns, session.wired.market.end_ns), watcher)
-    return session.finish()
+        with session.contained():
+            session.run_through(min(info.end_ns, session.wired.market.end_ns), watcher)
+        return session.finish()
 
 
 def paper(
@@ -217,8 +259,9 @@ def paper(
         prepared(session)
     until_ns = session.start_ns + span_ns if span_ns else NEVER
     with interruptible(session):
-        if speed > 0:
-            anyio.run(session.run_paced, until_ns, speed, watcher)
-        else:
-            session.run_through(until_ns, watcher)
-    return session.finish()
+        with session.contained():
+            if speed > 0:
+                anyio.run(session.run_paced, until_ns, speed, watcher)
+            else:
+                session.run_through(until_ns, watcher)
+        return session.finish()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 import click
 from rich.console import Console, Group
@@ -17,6 +20,7 @@ from rich.text import Text
 from quotewright.kernel.codes import BID, BOOK_STATUS_NAMES, BUY, OFFER
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import RiskState
+from quotewright.report.table import amount
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -28,49 +32,104 @@ PROGRESS_SECONDS = 0.25
 STATE_STYLES = {0: "green", 1: "yellow", 2: "yellow", 3: "red", 4: "bold white on red"}
 
 
-def tell_failures(session: Session, view: LiveView | Progress | None) -> None:
+def tell_failures(session: Session, view: Display | None) -> None:
     """Tell a plugin's failure once, at once, traceback and all."""
 
     def tell(text: str) -> None:
         if view is not None:
-            view.say(text)
-        else:
-            click.echo(text.rstrip(), err=True)
+            view.clear()
+        click.echo(text.rstrip(), err=True)
 
     session.recorder.on_failure = tell
 
 
-class Progress:
-    """One line: market time, share of the span, rows and messages a second, fills so far."""
+class Aside:
+    """Standard output or error while a display is shown: whatever a plugin writes first clears the display away.
+
+    So a print, a warning and a debugger's prompt stand where they would without us; the display comes back below.
+    """
+
+    def __init__(self, stream: TextIO, clear: Callable[[], None]) -> None:
+        self._stream = stream
+        self._clear = clear
+
+    def write(self, text: str) -> int:
+        self._clear()
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Display:
+    """Base of what is drawn on standard error during a run; :meth:`clear` takes it off until it is drawn next."""
 
     def __init__(self) -> None:
-        self.begun = time.monotonic()
         self.shown = 0.0
-        self.is_drawn = False
+        self._streams = (sys.stdout, sys.stderr)
+        self._hook: Any = None
+
+    def clear(self) -> None:
+        """Take the display off the screen."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
+        stdout, stderr = self._streams = (sys.stdout, sys.stderr)
+        sys.stdout = cast(TextIO, Aside(stdout, self.clear))
+        sys.stderr = cast(TextIO, Aside(stderr, self.clear))
+        self._hook = sys.breakpointhook
+        sys.breakpointhook = self._break
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.clear()
+        sys.stdout, sys.stderr = self._streams
+        sys.breakpointhook = self._hook
+
+    def _break(self, *arguments: Any, **options: Any) -> Any:
+        """Clear the screen for a debugger: a breakpoint in a strategy behaves as anywhere else."""
+        self.clear()
+        sys.stdout, sys.stderr = self._streams  # the debugger edits lines only on the terminal itself
+        if self._hook is not sys.__breakpointhook__ or os.environ.get("PYTHONBREAKPOINT") or arguments or options:
+            return self._hook(*arguments, **options)
+        import pdb
+
+        return pdb.Pdb().set_trace(sys._getframe(1))  # the frame that called breakpoint(), not this one
+
+    def is_due(self, seconds: float) -> bool:
+        """Return whether it is time to draw again, at most every *seconds*."""
+        now = time.monotonic()
+        if now - self.shown < seconds:
+            return False
+        self.shown = now
+        return True
+
+
+class Progress(Display):
+    """One line: market time, share of the span, rows and messages a second, fills so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = time.monotonic()
+        self.is_drawn = False
+
+    def clear(self) -> None:
         if self.is_drawn:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self.is_drawn = False
+            self._put("\r\x1b[K")
 
     def __call__(self, session: Session) -> None:
-        now = time.monotonic()
-        if now - self.shown < PROGRESS_SECONDS:
-            return
-        self.shown = now
-        self.is_drawn = True
-        line = progress_line(session, now - self.begun)
-        sys.stderr.write(f"\r{line}\x1b[K")
-        sys.stderr.flush()
+        if self.is_due(PROGRESS_SECONDS):
+            line = progress_line(session, time.monotonic() - self.begun)
+            width = shutil.get_terminal_size().columns - 1
+            self._put(f"\r{line[:width]}\x1b[K")
+            self.is_drawn = True
 
-    def say(self, text: str) -> None:
-        """Print *text* above the line."""
-        sys.stderr.write(f"\r\x1b[K{text.rstrip()}\n")
+    def _put(self, text: str) -> None:
+        self._streams[1].write(text)
+        self._streams[1].flush()
 
 
 def progress_line(session: Session, seconds: float) -> str:
@@ -89,44 +148,32 @@ def progress_line(session: Session, seconds: float) -> str:
     )
 
 
-class LiveView:
+class LiveView(Display):
     """The book with our quotes in it, position, profit and risk state, refreshed while the run goes on."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
-        self.live = Live(console=self.console, auto_refresh=False, transient=True)
-        self.shown = 0.0
-        self._hook: Any = None
+        super().__init__()
+        self.console = console or Console(file=sys.stderr, highlight=False)
+        self.live: Live | None = None
 
-    def __enter__(self) -> Self:
-        self.live.start()
-        self._hook = sys.breakpointhook
-        sys.breakpointhook = self._break
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.live.stop()
-        sys.breakpointhook = self._hook
-
-    def _break(self, *arguments: Any, **options: Any) -> Any:
-        """Clear the screen for a debugger: a breakpoint in a strategy behaves as anywhere else."""
-        self.live.stop()
-        return self._hook(*arguments, **options)
+    def clear(self) -> None:
+        live, self.live = self.live, None
+        if live is not None:
+            live.stop()
 
     def __call__(self, session: Session) -> None:
-        now = time.monotonic()
-        if now - self.shown < REFRESH_SECONDS:
+        if not self.is_due(REFRESH_SECONDS):
             return
-        self.shown = now
-        if not self.live.is_started:
+        if self.live is None:
+            self.live = Live(
+                console=self.console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self.live.start()
         self.live.update(draw(session), refresh=True)
-
-    def say(self, text: str) -> None:
-        """Print *text* above the view."""
-        self.console.print(Text(text.rstrip()))
 
 
 def draw(session: Session) -> Group:
@@ -175,10 +222,10 @@ def draw_figures(session: Session, view: View) -> Table:
     rows = [
         ("mid", f"{view.instrument.price_from_steps(mid2) / 2:f}  (book {status})"),
         ("position", f"{view.instrument.quantity(portfolio.position_lots):f} {view.instrument.base}"),
-        ("pnl", f"{money(total):+.4f} {portfolio.quote}"),
-        ("  spread", f"{money(spread):+.4f}"),
-        ("  inventory", f"{money(total + fees - spread):+.4f}"),
-        ("  fees", f"{-money(fees):+.4f}"),
+        ("pnl", f"{amount(money(total))} {portfolio.quote}"),
+        ("  spread", amount(money(spread))),
+        ("  inventory", amount(money(total + fees - spread))),
+        ("  fees", amount(-money(fees))),
         ("fills", f"{portfolio.fills} ({portfolio.maker_fills} as maker)"),
         ("working", f"{len(view.live)} orders"),
     ]
