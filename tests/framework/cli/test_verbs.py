@@ -268,7 +268,7 @@ def test_doctor_tells_what_is_installed(capsys):
     code, out, _ = run(capsys, "doctor", "--json")
     found = json.loads(out)
     assert code == 0
-    assert found["kernels"] == {"form": binaries.form(), "trouble": ""}
+    assert found["kernels"] == {"form": binaries.form(), "reason": binaries.reason(), "trouble": ""}
     assert all(found["packages"].values())
     assert {"max_position", "ladder"} <= {offer["name"] for offer in found["plugins"]}
     assert found["disk"]["free_bytes"] > 0
