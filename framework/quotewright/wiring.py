@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from quotewright.config.units import Amount
-from quotewright.errors import ConfigError, InputError
+from quotewright.errors import ConfigError, InputError, QuotewrightError
 from quotewright.kernel.codes import MONEY_SCALE, NEVER
 from quotewright.kernel.pipeline import Desk, Pipeline
 from quotewright.kernel.quoting import QuoteManager
@@ -19,6 +20,7 @@ from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
 from quotewright.model.names import NameTable
+from quotewright.plugin.discovery import fault
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config, FeedTable, RiskTable, StrategyTable
@@ -223,17 +225,17 @@ def assemble(config: Config, plugins: PluginSet, tape: Tape | None, recorder: Re
     cards = _cards(config, plugins)
     for name, venue in venues.items():
         table = config.venues[name]
-        venue.connect(
-            VenueContext(
-                name=name,
-                where=table.where,
-                instruments=market.instruments,
-                tape=tape,
-                seed=seed,
-                start_ns=market.start_ns,
-                cards=cards,
-            )
+        context = VenueContext(
+            name=name,
+            where=table.where,
+            instruments=market.instruments,
+            tape=tape,
+            seed=seed,
+            start_ns=market.start_ns,
+            cards=cards,
         )
+        with raising(table.where, "connect()"):
+            venue.connect(context)
     views: list[View | None] = [None] * len(market.instruments)
     desks = [_desk(config, plugins, table, market, venues, views, seed) for table in config.strategies.values()]
     if not desks:
@@ -264,6 +266,17 @@ def assemble(config: Config, plugins: PluginSet, tape: Tape | None, recorder: Re
     )
 
 
+@contextmanager
+def raising(where: str, what: str) -> Iterator[None]:
+    """Turn whatever a plugin raises in *what* into a ConfigError that names its table."""
+    try:
+        yield
+    except (KeyboardInterrupt, QuotewrightError):
+        raise
+    except BaseException as error:
+        raise ConfigError(f"{where}: the plugin's {what} raised {fault(error)}") from error
+
+
 def _files(config: Config) -> str:
     return ", ".join(config.files) or "config"
 
@@ -274,16 +287,16 @@ def _open_market(config: Config, plugins: PluginSet, tape: Tape | None, venues: 
         raise ConfigError(f"{_files(config)}: {count} configured; a run takes one table [feeds.NAME]")
     (table,) = config.feeds.values()
     feed = plugins.build("feed_adapters", table)
-    market = feed.market(
-        FeedContext(
-            name=table.name,
-            where=table.where,
-            tape=tape,
-            venues=venues,
-            seed=config.run.seed,
-            instruments=table.instruments,
-        )
+    context = FeedContext(
+        name=table.name,
+        where=table.where,
+        tape=tape,
+        venues=venues,
+        seed=config.run.seed,
+        instruments=table.instruments,
     )
+    with raising(table.where, "market()"):
+        market = feed.market(context)
     if not isinstance(market, Market):
         raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
     return market
@@ -315,7 +328,8 @@ def _desk(
     view = View(market.instruments[number], number, _book(plugins, feed))
     views[number] = view
     strategy = plugins.build("strategies", table)
-    strategy.bind(BindContext(name=table.name, where=table.where, views=(view,), seed=seed))
+    with raising(table.where, "bind()"):
+        strategy.bind(BindContext(name=table.name, where=table.where, views=(view,), seed=seed))
     venue = venues[venue_name]
     manager = QuoteManager(
         table.requote.ticks,
@@ -350,5 +364,6 @@ def _rule(plugins: PluginSet, table: RiskTable, views: tuple[View, ...], seed: i
     rule: RiskRule = plugins.build("risk_rules", table)
     rule.name = table.name
     rule.mode = table.mode
-    rule.bind(BindContext(name=table.name, where=table.where, views=views, seed=seed))
+    with raising(table.where, "bind()"):
+        rule.bind(BindContext(name=table.name, where=table.where, views=views, seed=seed))
     return rule

@@ -72,8 +72,8 @@ def configured(cls: type[T]) -> type[T]:
 
 
 def _initialise_base(self: object) -> None:
-    """Call the ``__init__`` of the nearest base that is no attrs class."""
-    base: Any = next(base for base in type(self).__mro__ if "__attrs_attrs__" not in base.__dict__)
+    """Call the ``__init__`` of the nearest base that is no attrs class, nor a plain subclass of one."""
+    base: Any = next(base for base in type(self).__mro__ if not attrs.has(base))
     base.__init__(self)
 
 

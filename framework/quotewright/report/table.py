@@ -92,10 +92,12 @@ def why_few_fills(summary: dict[str, Any], figures: dict[str, Any]) -> str:
     sides = []
     for side in ("bid", "offer"):
         one = quotes[side]
-        distance = "-" if one["distance_ticks"] is None else f"{one['distance_ticks']:,.1f}"
+        if one["distance_ticks"] is None:
+            sides.append(f"{side} never quoted")
+            continue
         sides.append(
-            f"{side} quoted {percent(one['quoting_share'])} of the time, {distance} ticks from the touch on average, "
-            f"at the touch {percent(one['at_touch_share'])}"
+            f"{side} quoted {percent(one['quoting_share'])} of the time, {one['distance_ticks']:,.1f} ticks from "
+            f"the touch on average, at the touch {percent(one['at_touch_share'])}"
         )
     refused = sum(sum(reasons.values()) for reasons in summary["refusals"].values())
     return (

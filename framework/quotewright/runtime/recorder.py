@@ -251,7 +251,7 @@ class RunRecorder:
 
     def on_fault(self, what: str, error: BaseException) -> None:
         """Note that *what* raised where nothing can go on without it; the session ends the run."""
-        self.fail(what, f"{what} raised and the run was ended, its orders are cancelled", error)
+        self.fail(what, f"{what} raised and the run was ended; every order that could be was cancelled", error)
 
     def fail(self, name: str, sentence: str, error: BaseException) -> None:
         """Keep a plugin's failure and tell it once, traceback and all."""
