@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from quotewright.kernel.codes import BUY, NEVER, SELL
-from quotewright_simexchange.matching.replay import EVIDENCE, Market, OwnLevel, ReplayVenue
+from quotewright_simexchange.matching.evidence import EVIDENCE
+from quotewright_simexchange.matching.replay import ReplayVenue
+from quotewright_simexchange.matching.replay_market import Market, OwnLevel
 from tests.simexchange.replay.support import Desk, Recording, fees
 
 

@@ -1,0 +1,59 @@
+cimport cython
+from quotewright.kernel.book cimport BookModel
+from quotewright.kernel.rows cimport Rows
+
+cdef int BEST_QUOTE, BID, BUY, GAP, OFFER
+cdef long long NEVER, ROW_WORDS, SIDE_SHIFT
+
+cdef class TopBook(BookModel):
+    @cython.locals(words='const long long[::1]', at=cython.longlong, end=cython.longlong, is_touched=cython.bint, has_gap=cython.bint, kind=cython.longlong, price=cython.longlong)
+    cpdef bint apply(self, Rows rows, long long first, long long last) except -1
+    cpdef long long size_at(self, int side, long long price) except -1
+    cpdef list levels(self, int side, long long count)
+    cpdef long long level_count(self, int side) except -1
+
+cdef class OwnOrder:
+    cdef public long long number
+    cdef public int side
+    cdef public long long price
+    cdef public long long price_ticks
+    cdef public long long quantity_lots
+    cdef public long long leaves_lots
+    cdef public long long ahead
+    cdef public double ahead_part
+    cdef public bint is_blind
+    cdef public bint post_only
+    cdef public bint reduce_only
+
+cdef class OwnLevel:
+    cdef public int side
+    cdef public long long price
+    cdef public long long displayed
+    cdef public long long printed
+    cdef public list orders
+
+cdef class Market:
+    cdef public object instrument
+    cdef public BookModel book
+    cdef public bint is_top_only
+    cdef public long long tick_steps
+    cdef public long long lot_steps
+    cdef public double size_unit
+    cdef public list bids
+    cdef public list offers
+    cdef public bint is_watching
+    cdef public long long bids_from
+    cdef public long long offers_to
+    cdef public dict taken_bids
+    cdef public dict taken_offers
+    cdef public bint in_gap
+    cdef public long long gap_began_ns
+    cdef public long long gap_ns
+    cdef public long long position_lots
+    cdef public object unit
+    cdef public str trouble
+    cdef public object min_notional
+    @cython.locals(taken=dict)
+    cpdef bint refresh(self, int side, long long price) except -1
+    @cython.locals(bids=list, offers=list, has_taken=cython.bint, lowest=cython.longlong, highest=cython.longlong, level=OwnLevel)
+    cpdef bint watch(self) except -1

@@ -1,0 +1,227 @@
+"""One instrument at the replay venue: what is displayed, where we rest in it, and what we took out of it.
+
+Prices and sizes in here are *steps*, quantities of own orders *lots*, times int nanoseconds of the venue's clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quotewright.errors import ConfigError
+from quotewright.kernel.book import BookModel
+from quotewright.kernel.codes import BEST_QUOTE, BID, BUY, GAP, MONEY_SCALE, NEVER, OFFER, ROW_WORDS, SIDE_SHIFT
+from quotewright.kernel.portfolio import money_unit
+from quotewright.kernel.rows import Rows
+
+if TYPE_CHECKING:
+    from quotewright.model.instrument import Instrument
+
+
+class TopBook(BookModel):
+    """The displayed book of a tape that has best quotes but no levels: one level a side."""
+
+    def apply(self, rows: Rows, first: int, last: int) -> bool:
+        words = rows.words
+        at = first * ROW_WORDS
+        end = last * ROW_WORDS
+        is_touched = False
+        has_gap = False
+        while at < end:
+            kind = words[at + 5] & 255
+            if kind == BEST_QUOTE:
+                is_touched = True
+                has_gap = False
+                price = words[at + 2] if words[at + 3] > 0 else 0
+                if (words[at + 5] >> SIDE_SHIFT) & 255 == BID:
+                    self.best_bid = price
+                    self.best_bid_size = words[at + 3]
+                else:
+                    self.best_offer = price
+                    self.best_offer_size = words[at + 3]
+            elif kind == GAP:
+                is_touched = True
+                has_gap = True
+            at += ROW_WORDS
+        if is_touched:
+            self.settle(not has_gap, has_gap)
+        return is_touched
+
+    def size_at(self, side: int, price: int) -> int:
+        if price < 1:
+            return 0
+        if side == BID:
+            return self.best_bid_size if price == self.best_bid else 0
+        return self.best_offer_size if price == self.best_offer else 0
+
+    def levels(self, side: int, count: int) -> list[tuple[int, int]]:
+        if count == 0:
+            return []
+        if side == BID:
+            return [(self.best_bid, self.best_bid_size)] if self.best_bid else []
+        return [(self.best_offer, self.best_offer_size)] if self.best_offer else []
+
+    def level_count(self, side: int) -> int:
+        return 1 if (self.best_bid if side == BID else self.best_offer) else 0
+
+
+class OwnOrder:
+    """One of our orders at the venue. ``ahead`` whole steps and ``ahead_part`` of a step stand in front of it.
+
+    ``is_blind``: it joined where the data did not say what is displayed; the first size seen there is ahead of it.
+    """
+
+    def __init__(self, number: int, side: int, price: int, price_ticks: int, quantity_lots: int) -> None:
+        self.number = number
+        self.side = side
+        self.price = price
+        self.price_ticks = price_ticks
+        self.quantity_lots = quantity_lots
+        self.leaves_lots = quantity_lots
+        self.ahead = 0
+        self.ahead_part = 0.0
+        self.is_blind = False
+        self.post_only = False
+        self.reduce_only = False
+
+
+class OwnLevel:
+    """A price at which we rest: what was displayed there last, and what printed since."""
+
+    def __init__(self, side: int, price: int, displayed: int) -> None:
+        self.side = side
+        self.price = price
+        self.displayed = displayed
+        self.printed = 0
+        self.orders: list[OwnOrder] = []
+
+
+class Market:
+    """One instrument at the venue: the displayed book, where we rest in it, and what we took out of it."""
+
+    def __init__(self, instrument: Instrument, book: BookModel, is_top_only: bool) -> None:
+        self.instrument = instrument
+        self.book = book
+        self.is_top_only = is_top_only
+        self.tick_steps = instrument.tick_steps
+        self.lot_steps = instrument.lot_steps
+        self.size_unit = 10.0**instrument.size_decimals
+        self.bids: list[OwnLevel] = []
+        self.offers: list[OwnLevel] = []
+        self.is_watching = False
+        self.bids_from = NEVER
+        self.offers_to = 0
+        self.taken_bids: dict[int, int] = {}
+        self.taken_offers: dict[int, int] = {}
+        self.in_gap = False
+        self.gap_began_ns = 0
+        self.gap_ns = 0
+        self.position_lots = 0
+        self.unit: int | None = None
+        self.trouble = ""
+        try:
+            self.unit = money_unit(instrument)
+        except ConfigError as error:
+            self.trouble = str(error)
+        self.min_notional = 0
+        if self.unit is not None:
+            self.min_notional = int(instrument.min_notional.scaleb(MONEY_SCALE))
+
+    def takeable(self, side: int, limit: int, wanted_lots: int) -> int:
+        """Return how many lots up to *wanted_lots* can be taken at *limit* or better; 0 is no limit."""
+        found = 0
+        for price, size in self.opposite(side, limit):
+            found += self.left_at(side, price, size) // self.lot_steps
+            if found >= wanted_lots:
+                return wanted_lots
+        return found
+
+    def opposite(self, side: int, limit: int) -> list[tuple[int, int]]:
+        """Return the displayed levels that an order of *side* may take from, best first."""
+        best = self.book.best_offer if side == BUY else self.book.best_bid
+        if best == 0 or (limit and (best > limit if side == BUY else best < limit)):
+            return []
+        count = 16
+        while True:
+            levels = self.book.levels(OFFER if side == BUY else BID, count)
+            is_whole = len(levels) < count
+            if limit:
+                inside = [level for level in levels if (level[0] <= limit if side == BUY else level[0] >= limit)]
+                is_whole = is_whole or len(inside) < len(levels)
+                levels = inside
+            if is_whole:
+                return levels
+            count *= 4
+
+    def left_at(self, side: int, price: int, size: int) -> int:
+        """Return what of a displayed level we have not taken yet."""
+        taken = self.taken_offers if side == BUY else self.taken_bids
+        left = size - taken.get(price, 0)
+        return left if left > 0 else 0
+
+    def refresh(self, side: int, price: int) -> bool:
+        """Forget what we took from a level: the market has said anew what stands there."""
+        taken = self.taken_bids if side == BID else self.taken_offers
+        if taken and taken.pop(price, 0):
+            self.watch()
+        return True
+
+    def rest(self, order: OwnOrder) -> bool:
+        """Let *order* join its level behind everything that is displayed there."""
+        levels = self.bids if order.side == BUY else self.offers
+        book = self.book
+        displayed = book.size_at(order.side, order.price)
+        place = 0
+        for level in levels:
+            if level.price == order.price:
+                break
+            if level.price < order.price if order.side == BUY else level.price > order.price:
+                levels.insert(place, OwnLevel(order.side, order.price, displayed))
+                break
+            place += 1
+        else:
+            levels.append(OwnLevel(order.side, order.price, displayed))
+        levels[place].orders.append(order)
+        order.ahead = displayed
+        order.ahead_part = 0.0
+        order.is_blind = self.in_gap
+        if self.is_top_only:
+            best = book.best_bid if order.side == BUY else book.best_offer
+            if best == 0 or (order.price < best if order.side == BUY else order.price > best):
+                order.is_blind = True
+        return self.watch()
+
+    def unrest(self, order: OwnOrder) -> bool:
+        """Take an order from its level, if it rests."""
+        levels = self.bids if order.side == BUY else self.offers
+        for level in levels:
+            if level.price == order.price and order in level.orders:
+                level.orders.remove(order)
+                if not level.orders:
+                    levels.remove(level)
+                    self.watch()
+                return True
+        return False
+
+    def watch(self) -> bool:
+        """Say which rows can concern us, from where we rest and what we took."""
+        bids = self.bids
+        offers = self.offers
+        has_taken = bool(self.taken_bids) or bool(self.taken_offers)
+        self.is_watching = has_taken or bool(bids) or bool(offers)
+        lowest = NEVER
+        highest = 0
+        if bids:
+            level: OwnLevel = bids[len(bids) - 1]
+            lowest = level.price
+            level = bids[0]
+            highest = level.price
+        if offers:
+            level = offers[0]
+            if level.price < lowest:
+                lowest = level.price
+            level = offers[len(offers) - 1]
+            if level.price > highest:
+                highest = level.price
+        self.bids_from = 0 if has_taken else lowest
+        self.offers_to = NEVER if has_taken else highest
+        return True

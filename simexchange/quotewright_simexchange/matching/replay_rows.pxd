@@ -1,0 +1,42 @@
+cimport cython
+from quotewright.kernel.book cimport BookModel
+from quotewright.kernel.rows cimport Rows
+from quotewright.kernel.venue cimport Venue
+from quotewright_simexchange.matching.queues cimport QueueModel
+from quotewright_simexchange.matching.replay_market cimport Market, OwnLevel, OwnOrder
+
+cdef int BEST_QUOTE, BID, BUY, GAP, LEVEL_DELETE, LEVEL_SET, NO_SIDE, OFFER, SELL, SNAPSHOT_BEGIN, TRADE
+cdef long long FLAG_SHIFT, INSTRUMENT_SHIFT, NO_MARKET, ROW_WORDS, SIDE_SHIFT
+cdef int AFTER_GAP, ARRIVED, AT_PRICE, THROUGH
+
+cdef class MarketReplay(Venue):
+    cdef public QueueModel queue
+    cdef public bint unknown_side_helps
+    cdef public list markets
+    cdef public long long unknown_side_prints
+    cdef public long long prints_in_gap
+    cdef public long long orders_through_gap
+    @cython.locals(words='const long long[::1]', number=cython.longlong, market=Market, is_watching=cython.bint, is_book=cython.bint, had_snapshot=cython.bint, at=cython.longlong, end=cython.longlong, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong)
+    cpdef bint take_message(self, Rows rows, long long first, long long last, long long now_ns) except -1
+    @cython.locals(side=cython.longlong)
+    cpdef bint see_trade(self, Market market, long long word, long long price, long long size, long long now_ns) except -1
+    @cython.locals(level=OwnLevel)
+    cpdef bint print_on(self, Market market, list levels, long long price, long long size, long long now_ns) except -1
+    @cython.locals(filled=cython.longlong, order=OwnOrder, excess=cython.longlong, lots=cython.longlong)
+    cpdef bint print_at(self, Market market, OwnLevel level, long long size, long long now_ns) except -1
+    @cython.locals(levels=list, level=OwnLevel)
+    cpdef bint see_level(self, Market market, int side, long long price, long long size, long long now_ns) except -1
+    @cython.locals(taken=dict, level=OwnLevel)
+    cpdef bint see_quote(self, Market market, int side, long long price, long long size, long long now_ns) except -1
+    @cython.locals(was_gap=cython.bint, book=BookModel, levels=list, level=OwnLevel, kind=cython.int)
+    cpdef bint see_snapshot(self, Market market, long long now_ns) except -1
+    @cython.locals(best=cython.longlong, size=cython.longlong)
+    cpdef bint see_snapshot_level(self, Market market, OwnLevel level, bint was_gap) except -1
+    @cython.locals(levels=list, level=OwnLevel)
+    cpdef bint arrive(self, Market market, int side, long long price, int kind, long long now_ns) except -1
+    @cython.locals(was=cython.longlong, gone=cython.longlong, order=OwnOrder)
+    cpdef bint move_queue(self, Market market, OwnLevel level, long long size) except -1
+    @cython.locals(behind=cython.double, share=cython.double, surplus=cython.double, ahead=cython.double)
+    cpdef bint share(self, Market market, OwnOrder order, long long was, long long gone, long long size) except -1
+    @cython.locals(order=OwnOrder)
+    cpdef bint fill_level(self, Market market, OwnLevel level, int kind, long long now_ns) except -1
