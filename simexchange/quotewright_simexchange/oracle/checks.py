@@ -103,6 +103,11 @@ def entry_fault(engine: OracleEngine, order: Order) -> str | None:
     return None
 
 
+def reprice_fault(order: Order) -> str | None:
+    """Check that there is a price one tick behind the opposite best: zero and below are no prices."""
+    return "post_only" if order.post_only and order.price is not None and order.price <= ZERO else None
+
+
 def crosses(engine: OracleEngine, order: Order, price: Decimal | None = None) -> bool:
     """Say whether *order* at *price* (its own without one) would take; equal prices do."""
     if price is None:

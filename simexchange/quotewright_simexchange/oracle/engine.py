@@ -86,7 +86,7 @@ class OracleEngine(Matching):
             stated = order.price
             if order.post_only and checks.crosses(self, order):
                 order.price = self.behind_opposite(order)
-            reason = checks.funds_fault(self, order)
+            reason = checks.reprice_fault(order) or checks.funds_fault(self, order)
             if reason is None:
                 self._accept(order)
                 if order.price != stated:

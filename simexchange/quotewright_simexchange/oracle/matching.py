@@ -269,6 +269,9 @@ class Matching:
                     self.cancel(order, "post_only")
                     continue
                 order.price = self.behind_opposite(order)
+                if fault := checks.reprice_fault(order):
+                    self.cancel(order, fault)
+                    continue
                 self.emit("repriced", id=order.id, price=order.price)
             if fault := checks.funds_fault(self, order):  # type: ignore[arg-type]
                 self.cancel(order, fault)

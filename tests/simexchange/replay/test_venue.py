@@ -152,6 +152,20 @@ def test_shares_lie_between_none_and_all(queue: QueueModel) -> None:
     assert queue.describe()
 
 
+def test_a_long_run_keeps_few_order_numbers_and_forgets_none() -> None:
+    desk = Desk(Recording().bid(0, 1000, 1))
+    for number in range(1, 50_001):
+        desk.venue.remember(number)
+    assert len(desk.venue.accepted) < 10_000
+    desk.new(1, 1, BUY, 1000, 1).new(1, 49_999, BUY, 1000, 1).cancel(2, 2).cancel(2, 50_001).end()
+    assert desk.told() == [
+        ("rejected", 1, "duplicate_id"),
+        ("rejected", 49_999, "duplicate_id"),
+        ("cancelrejected", 2, "order_closed"),
+        ("cancelrejected", 50_001, "unknown_order"),
+    ]
+
+
 def test_a_queue_model_written_in_python_is_asked() -> None:
     class Half(QueueModel):
         def share_behind(self, ahead: float, behind: float) -> float:
