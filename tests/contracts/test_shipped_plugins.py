@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quotewright.plugin.registry import OWN, PluginSet
+from quotewright.plugin.discovery import OWN
+from quotewright.plugin.registry import PluginSet
 from quotewright.testing.plugins import check_offer
 
 PLUGINS = PluginSet.discover()
