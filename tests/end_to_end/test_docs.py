@@ -4,7 +4,8 @@ What stands in a fenced block is told by its tag. ``console``: a line ``$ comman
 a folder that holds ``examples/`` and a recording; it ends with exit code 0, or with the one in a comment
 ``# exits 4``; other lines are output and not compared. A block whose first line is ``# some/name.py`` (or ``.toml``) is
 a file of that name, from there on. Other ``python`` blocks are compiled, other ``toml`` blocks that begin a config are
-checked. Blocks without a tag are shown and not run.
+checked, and those that hold tables of one are laid over ``examples/backtest.toml``. Blocks without a tag are shown and
+not run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -113,6 +115,12 @@ def folder(recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             del sys.modules[name]
 
 
+def is_layer(table: dict[str, Any]) -> bool:
+    """Return whether *table* is a part of a config: tables that name plugins, as they lie over a whole config."""
+    inner = [one for section in ("feeds", "venues", "strategies", "risk") for one in table.get(section, {}).values()]
+    return any("plugin" in one for one in inner)
+
+
 def run(command: str, exits: int, capfd: pytest.CaptureFixture[str]) -> None:
     words = shlex.split(command)
     if words[:3] == ["python", "-m", "quotewright"]:
@@ -141,6 +149,9 @@ def test_a_page_does_what_it_says(page: Path, folder: Path, capfd: pytest.Captur
             if "config_version" in table and not block.name:
                 (folder / "checked.toml").write_text(block.text, encoding="utf-8")
                 run("quotewright config check checked.toml", 0, capfd)
+            elif "config_version" not in table and is_layer(table):
+                (folder / "layer.toml").write_text("config_version = 1\n" + block.text, encoding="utf-8")
+                run("quotewright config check examples/backtest.toml layer.toml", 0, capfd)
             elif "config_version" in table:
                 assert block.name in commands, f"{where}: no command of the page uses {block.name}"
         if block.name:
