@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from quotewright.kernel.orders import KEPT_ENDED, OrderManager
+from quotewright.kernel.orders import OrderManager
 from quotewright.model.orders import (
     Accepted,
     Amended,
@@ -20,6 +20,9 @@ from quotewright.model.orders import (
     Rejected,
 )
 from tests.framework.kernel.stage import BUY, SELL, Stage
+
+KEPT = 4096
+"""How many ended orders are remembered at the least."""
 
 
 def report(text, number=1):
@@ -173,16 +176,16 @@ def test_reports_that_fit_no_order_are_counted():
 def test_ended_orders_are_forgotten_after_a_long_while_and_live_ones_never():
     view = Stage().view
     manager = OrderManager()
-    for number in range(1, 2 * KEPT_ENDED + 3):
+    for number in range(1, 2 * KEPT + 3):
         manager.register(
             NewOrder(order_number=number, instrument=0, side=BUY, price_ticks=1, quantity_lots=1), view, 0, 0
         )
         if number > 1:
             manager.on_report(report("canceled user", number), 0)
     assert [order.number for order in manager.live_orders()] == [1]
-    assert len(manager.orders) <= 2 * KEPT_ENDED + 1
+    assert len(manager.orders) <= 2 * KEPT + 1
     assert 2 not in manager.orders
-    assert 2 * KEPT_ENDED + 2 in manager.orders
+    assert 2 * KEPT + 2 in manager.orders
 
 
 def test_rejects_are_counted_by_reason():

@@ -24,7 +24,7 @@ def booked(fills, instrument=PLAIN, mid2=0):
     return portfolio
 
 
-GOLDEN = {  #                         fills                                   mark  realised  unrealised  position  average
+GOLDEN = {  #                      fills                               mark  realised  unrealised  position  average
     "short":                ([(SELL, 1, 100)],                                 100,  0,    0,   -1, 100),
     "short, then covered":  ([(SELL, 1, 100), (BUY, 1, 90)],                    90, 10,    0,    0,   0),
     "part of a short":      ([(SELL, 2, 100), (BUY, 1, 90)],                    90, 10,   10,   -1, 100),
