@@ -1,11 +1,11 @@
 """The docs hold: commands run as printed, files are files, configs are configs, links lead somewhere.
 
-What stands in a fenced block is told by its tag. ``console``: a line ``$ command`` is run in the order of the page, in
-a folder that holds ``examples/`` and a recording; it ends with exit code 0, or with the one in a comment
-``# exits 4``; other lines are output and not compared. A block whose first line is ``# some/name.py`` (or ``.toml``) is
-a file of that name, from there on. Other ``python`` blocks are compiled, other ``toml`` blocks that begin a config are
-checked, and those that hold tables of one are laid over ``examples/backtest.toml``. Blocks without a tag are shown and
-not run.
+What stands in a fenced block is told by its tag. ``console``: a line ``$ command`` is run in the order of the page,
+in a folder that holds ``examples/`` and a recording; it ends with exit code 0, or with the one in a comment ``# exits
+4``; other lines are output and not compared. A block whose first line is ``# some/name.py`` (or ``.toml``) is a file
+of that name, from there on. Other ``python`` blocks are compiled, and run if they open something in ``examples/``;
+other ``toml`` blocks that begin a config are checked, and those that hold tables of one are laid over
+``examples/backtest.toml``. Blocks without a tag are shown and not run.
 """
 
 from __future__ import annotations
@@ -143,7 +143,9 @@ def test_a_page_does_what_it_says(page: Path, folder: Path, capfd: pytest.Captur
             f"{where}: tag it console"
         )
         if block.tag == "python":
-            compile(block.text, where, "exec")
+            code = compile(block.text, where, "exec")
+            if '"examples/' in block.text:
+                exec(code, {"__name__": "page"})
         if block.tag == "toml":
             table = tomllib.loads(block.text)
             if "config_version" in table and not block.name:
