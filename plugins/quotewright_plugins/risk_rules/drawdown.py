@@ -45,7 +45,7 @@ class Drawdown(RiskRule):
         if isinstance(self.limit, Amount):
             self._limit = context.money(self.limit, "limit")
         elif self.capital is None:
-            raise ConfigError(f"{context.where}.capital: a limit of {self.limit} needs the capital it is a share of")
+            raise ConfigError(f"{context.where}.capital: a limit of {self.limit!s} needs the capital it is a share of")
         else:
             self._limit = int(context.money(self.capital, "capital") * self.limit)
         self._warn = int(self._limit * self.warn_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Amount, Duration, Percent
@@ -42,6 +41,7 @@ class PositionLimit(RiskRule):
         self.wake_every_ns = int(self.every)
         self._limit = context.amount(self.limit, "limit")
         self._views = [view for view in context.views if self._limit.applies_to(view)]
+        self._warn = self.warn_at.as_integer_ratio()
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Refuse what could carry the position beyond the limit."""
@@ -61,16 +61,16 @@ class PositionLimit(RiskRule):
         if self.state >= RiskState.HALT:
             return
         state, why = RiskState.NORMAL, ""
+        warn, whole = self._warn
         for one in self._views:
             position, limit = abs(one.position_lots), self._limit.lots(one)
-            if limit <= 0:
+            if limit <= 0 or position * whole < limit * warn:
                 continue
             text = f"{one.instrument.name}: position {position} lots, limit {limit}"
             if position > limit:
                 state, why = RiskState[self.on_breach.upper()], text
                 break
-            if Decimal(position) >= limit * Decimal(self.warn_at):
-                breached = self.state > RiskState.WARNING and position >= limit
-                state = max(state, RiskState(self.state) if breached else RiskState.WARNING)
-                why = text
+            breached = self.state > RiskState.WARNING and position >= limit
+            state = max(state, RiskState(self.state) if breached else RiskState.WARNING)
+            why = text
         self.set_state(state, why)

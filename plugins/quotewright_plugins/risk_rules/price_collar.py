@@ -28,6 +28,10 @@ class PriceCollar(RiskRule):
         default="10s", doc="age of the book at which its mid is no reference any more", check=at_least(1)
     )
 
+    def __attrs_post_init__(self) -> None:
+        fraction = self.away.fraction if isinstance(self.away, Bps) else self.away
+        self._share = fraction.as_integer_ratio()
+
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Compare twice the order's price with twice the mid, in steps."""
         mid2 = view.mid2
@@ -35,8 +39,8 @@ class PriceCollar(RiskRule):
             return self.refuse("no_reference", "there is no mid")
         if view.book_age_ns > self.max_age:
             return self.refuse("old_reference", f"the book is {view.book_age_ns / 1e9:.3f} s old, limit {self.max_age}")
-        share = self.away.fraction if isinstance(self.away, Bps) else Decimal(self.away)
+        share, whole = self._share
         distance2 = abs(2 * view.command_price_ticks(command) * view.tick_steps - mid2)
-        if distance2 <= share * mid2:
+        if distance2 * whole <= share * mid2:
             return None
-        return self.refuse("price", f"{Decimal(distance2) / mid2 * 100:.3f} % from the mid, limit {self.away}")
+        return self.refuse("price", f"{Decimal(distance2) / mid2 * 100:.3f} % from the mid, limit {self.away!s}")

@@ -47,6 +47,7 @@ class PriceShock(RiskRule):
     def bind(self, context: BindContext) -> None:
         """Start the windows of every instrument."""
         self.wake_every_ns = int(self.every)
+        self._move = self.move.as_integer_ratio()
         self._watched = {
             view.instrument_id: _Watched(_Window(int(self.window)), _Window(int(self.resume.window)))
             for view in context.views
@@ -55,8 +56,9 @@ class PriceShock(RiskRule):
     def on_wake(self, view: View) -> None:
         """Read one instrument's mid and take the most severe state of all."""
         one = self._watched[view.instrument_id]
-        if view.mid2 > 0:
-            self._read(one, view)
+        mid2 = view.mid2
+        if mid2 > 0:
+            self._read(one, view, mid2)
         elif one.shock_ns is not None:
             one.shock_ns = view.now_ns
             one.calm.clear()
@@ -66,16 +68,18 @@ class PriceShock(RiskRule):
                 return
         self.set_state(RiskState.NORMAL, "")
 
-    def _read(self, watched: _Watched, view: View) -> None:
-        now_ns, mid2 = view.now_ns, view.mid2
+    def _read(self, watched: _Watched, view: View, mid2: int) -> None:
+        now_ns = view.now_ns
         watched.moves.add(now_ns, mid2)
-        watched.calm.add(now_ns, mid2)
+        if watched.shock_ns is not None:  # what was calm before a shock does not count
+            watched.calm.add(now_ns, mid2)
         low, high = watched.moves.low(), watched.moves.high()
         away, base = (mid2 - low, low) if (mid2 - low) * high >= (high - mid2) * low else (high - mid2, high)
-        if away >= self.move * base:
+        move, whole = self._move
+        if away * whole >= move * base:
             watched.shock_ns = now_ns
             share = Decimal(away) / base * 100
-            watched.why = f"{view.instrument.name}: mid moved {share:.3f} % within {self.window}, limit {self.move}"
+            watched.why = f"{view.instrument.name}: mid moved {share:.3f} % within {self.window}, limit {self.move!s}"
             for window in (watched.moves, watched.calm):
                 window.clear()
                 window.add(now_ns, mid2)
@@ -102,15 +106,18 @@ class _Window:
         self.highs: deque[tuple[int, int]] = deque()
 
     def add(self, now_ns: int, value: int) -> None:
-        while self.lows and self.lows[-1][1] >= value:
-            self.lows.pop()
-        while self.highs and self.highs[-1][1] <= value:
-            self.highs.pop()
-        self.lows.append((now_ns, value))
-        self.highs.append((now_ns, value))
-        for values in (self.lows, self.highs):
-            while values[0][0] < now_ns - self.span_ns:
-                values.popleft()
+        lows, highs, begin_ns = self.lows, self.highs, now_ns - self.span_ns
+        reading = (now_ns, value)
+        while lows and lows[-1][1] >= value:
+            lows.pop()
+        while highs and highs[-1][1] <= value:
+            highs.pop()
+        lows.append(reading)
+        highs.append(reading)
+        while lows[0][0] < begin_ns:
+            lows.popleft()
+        while highs[0][0] < begin_ns:
+            highs.popleft()
 
     def low(self) -> int:
         return self.lows[0][1]
