@@ -44,6 +44,7 @@ class BoundAmount:
         self.where = where
         self._lots: dict[int, int] = {}
         self._money: dict[int, int] = {}
+        self._lot2: dict[int, tuple[int, int]] = {}
         for view in views:
             self._bind(view)
         if views and not self._lots and not self._money:
@@ -64,14 +65,19 @@ class BoundAmount:
             self._lots[view.instrument_id] = lots
         elif self.amount.unit in (instrument.quote, instrument.settle, "quote"):
             self._money[view.instrument_id] = to_money(self.amount.value)
+            # Twice the money, and what one lot is worth at a doubled mid of one step.
+            self._lot2[view.instrument_id] = (
+                2 * self._money[view.instrument_id],
+                view.portfolio.unit * view.lot_steps,
+            )
 
     def lots(self, view: View) -> int:
         """Return whole lots, rounded down; 0 for a value while no mid is known."""
-        fixed = self._lots.get(view.instrument_id)
-        if fixed is not None:
-            return fixed
-        lot2 = view.portfolio.unit * view.lot_steps * view.known_mid2
-        return 2 * self._money.get(view.instrument_id, 0) // lot2 if lot2 > 0 else 0
+        value = self._lot2.get(view.instrument_id)
+        if value is None:
+            return self._lots.get(view.instrument_id, 0)
+        lot2 = value[1] * view.known_mid2
+        return value[0] // lot2 if lot2 > 0 else 0
 
     def money(self, view: View) -> int:
         """Return quote money; a quantity is valued at the last known mid, rounded down."""

@@ -51,8 +51,11 @@ class MultiLevelMaker(Strategy):
             return
         centre, half = wanted
         size_lots = self._size.lots(view)
+        if size_lots <= 0:
+            return
         bid = min(math.floor(centre - half), view.best_offer_ticks() - 1)
         offer = max(math.ceil(centre + half), view.best_bid_ticks() + 1)
+        least_money = self._least_money
         factor = 1.0
         for level in range(self.levels):
             lots = max(int(size_lots * factor), self._least_lots)
@@ -60,10 +63,10 @@ class MultiLevelMaker(Strategy):
                 away = half * (1.0 + self.level_step * level)
                 bid = min(math.floor(centre - away), bid - 1)
                 offer = max(math.ceil(centre + away), offer + 1)
-            if lots > 0 and size_lots > 0:
-                if bid > 0 and view.notional(bid, lots) >= self._least_money:
+            if lots > 0:
+                if bid > 0 and (not least_money or view.notional(bid, lots) >= least_money):
                     quotes.bid(bid, lots)
-                if view.notional(offer, lots) >= self._least_money:
+                if not least_money or view.notional(offer, lots) >= least_money:
                     quotes.offer(offer, lots)
             factor *= self.size_growth
 
