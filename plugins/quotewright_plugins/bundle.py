@@ -21,6 +21,7 @@ def book_models() -> dict[str, Factory]:
     return {
         "ladder": lazy("quotewright.kernel.ladder:Ladder"),
         "sorted": lazy("quotewright_plugins.books.sorted_book:SortedBook"),
+        "top_of_book": lazy("quotewright.kernel.top_of_book:TopOfBook"),
     }
 
 

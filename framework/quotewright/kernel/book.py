@@ -38,6 +38,8 @@ class BookModel:
     that held a row of the book, ``crossings`` those that crossed a good book, ``dropped`` the levels not kept
     because the side was full; ``is_partial`` says that one was dropped since the last snapshot.
 
+    ``wants_quotes``: the book is made of ``BEST_QUOTE`` rows, so it is handed messages of these instead of levels.
+
     A subclass writes :meth:`apply`, :meth:`size_at`, :meth:`levels` and :meth:`level_count`; it sets the four best
     fields and ends :meth:`apply` with :meth:`settle`. The metrics below build on these.
     """
@@ -52,6 +54,7 @@ class BookModel:
         self.crossings = 0
         self.dropped = 0
         self.is_partial = False
+        self.wants_quotes = False
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
         """Apply rows ``[first, last)``, one whole message of this instrument; return whether the best quotes moved.

@@ -6,7 +6,7 @@ from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
 cdef int BUY
-cdef long long SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION
+cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION
 
 cdef class View:
     cdef public long long now_ns
@@ -41,7 +41,7 @@ cdef class View:
     cdef readonly bint goodness_changed
     cdef readonly bint was_good
     cdef readonly Rows last_rows
-    @cython.locals(kind=cython.longlong, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
+    @cython.locals(kind=cython.longlong, is_book=cython.bint, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
     @cython.locals(mid2=cython.longlong, next_ns=cython.longlong, signal=Signal)
     cpdef bint catch_up(self, long long now_ns) except -1

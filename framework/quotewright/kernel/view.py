@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from quotewright.kernel.book import BookModel
 from quotewright.kernel.codes import (
+    BEST_QUOTE,
     BUY,
     CONNECTION,
     FUNDING,
@@ -135,7 +136,8 @@ class View:
         self.traded = False
         self.goodness_changed = False
         kind = rows.words[first * 6 + 5] & 255
-        if kind <= SNAPSHOT_BEGIN or kind == GAP or kind == RESYNC:  # noqa: SIM109
+        is_book = kind == BEST_QUOTE if self.book.wants_quotes else kind <= SNAPSHOT_BEGIN
+        if is_book or kind == GAP or kind == RESYNC:  # noqa: SIM109
             self.best_moved = self.book.apply(rows, first, last)
             self.last_book_ns = receive_ns
             good = self.book.is_good()

@@ -20,6 +20,7 @@ from quotewright.errors import ConfigError
 from quotewright.kernel.codes import HALT, NEVER
 from quotewright.runtime.inputlog import InputLogWriter
 from quotewright.runtime.recorder import RunRecorder
+from quotewright.tape.coverage import require_books
 from quotewright.wiring import Wired, assemble
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 GRACE_NS = 10_000_000_000
 """How long after the end, in market time, reports on the last cancels are waited for."""
+LONGEST_PAUSE_SECONDS = 1.0
 MOST_FAULTS = 100
 """How often a plugin may raise while the run is wound down before what is left is given up."""
 SLICE_MESSAGES = 50_000
@@ -75,6 +77,9 @@ class Session:
         self.recorder = RunRecorder()
         sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
         self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns)
+        if tape is not None:
+            (feed,) = config.feeds.values()
+            require_books(tape, self.wired.views, feed.where)
         if folder is not None:  # only now: a config that cannot be wired leaves nothing behind
             inputs = None
             folder.mkdir(parents=True, exist_ok=True)
@@ -111,12 +116,17 @@ class Session:
                 watcher(self)
 
     async def run_paced(self, until_ns: int, speed: float, watcher: Watcher | None = None) -> None:
-        """Take inputs in step with the wall clock, *speed* market seconds to a second; *until_ns* NEVER: for ever."""
-        begun = time.monotonic()
-        start_ns = self.now_ns
+        """Take inputs in step with the wall clock, *speed* market seconds to a second; *until_ns* NEVER: for ever.
+
+        A long pause, as of a person at a breakpoint, is not caught up with: the market stood still meanwhile.
+        """
+        before = time.monotonic()
+        target = self.now_ns
         while not self.is_interrupted and self.now_ns < until_ns:
-            target = min(until_ns, start_ns + int((time.monotonic() - begun) * speed * 1e9))
-            while self.advance(target):
+            now = time.monotonic()
+            target += int(min(now - before, LONGEST_PAUSE_SECONDS) * speed * 1e9)
+            before = now
+            while self.advance(min(until_ns, target)):
                 await anyio.lowlevel.checkpoint()
             if watcher is not None:
                 watcher(self)

@@ -16,6 +16,7 @@ import attrs
 from quotewright.errors import ConfigError, QuotewrightError
 from quotewright.kernel.book import BookModel
 from quotewright.kernel.codes import (
+    BEST_QUOTE,
     BID,
     BOOK_GOOD,
     BOOK_STALE,
@@ -124,15 +125,19 @@ class _Level:
 
 
 def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
-    """Return where a book differs from two plain dicts under random whole messages, a gap and a new snapshot."""
+    """Return where a book differs from two plain dicts under random whole messages, a gap and a new snapshot.
+
+    A book that ``wants_quotes`` is held against the last best quotes instead.
+    """
     book = make()
     plain = {BID: _Level(), OFFER: _Level()}
     drawn = random.Random(seed)
     buffer = TapeBuffer()
     for number in range(BOOK_MESSAGES):
         first = buffer.count
-        is_snapshot = number % 100 == 0
-        rows = _snapshot(plain) if is_snapshot else _update(plain, drawn)
+        is_snapshot = number % 100 == 0 and not book.wants_quotes
+        update = _quote if book.wants_quotes else _update
+        rows = _snapshot(plain) if is_snapshot else update(plain, drawn)
         _write(buffer, rows, IN_SNAPSHOT if is_snapshot else 0)
         moved: object = book.apply(buffer, first, buffer.count)
         if not isinstance(moved, int):
@@ -145,10 +150,11 @@ def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
     if book.status != BOOK_STALE or book.is_good():
         return ["a gap should make the book stale"]
     first = buffer.count
-    _write(buffer, _snapshot(plain), IN_SNAPSHOT)
+    again = _quote(plain, drawn) if book.wants_quotes else _snapshot(plain)
+    _write(buffer, again, 0 if book.wants_quotes else IN_SNAPSHOT)
     book.apply(buffer, first, buffer.count)
     if book.status != BOOK_GOOD:
-        return ["a snapshot should make a stale book good again"]
+        return [f"{'quotes of both sides' if book.wants_quotes else 'a snapshot'} should make a stale book good again"]
     return []
 
 
@@ -161,6 +167,14 @@ def _snapshot(plain: dict[int, _Level]) -> list[Row]:
     plain[OFFER].sizes = {10_001 + step: 10 + step for step in range(20)}
     levels = [(LEVEL_SET, side, price, size) for side in plain for price, size in plain[side].sizes.items()]
     return [(SNAPSHOT_BEGIN, 0, 0, 0), *levels]
+
+
+def _quote(plain: dict[int, _Level], drawn: random.Random) -> list[Row]:
+    rows = []
+    for side, price in ((BID, drawn.randint(9_900, 10_000)), (OFFER, drawn.randint(10_001, 10_100))):
+        plain[side].sizes = {price: drawn.randint(1, 1 << 40)}
+        rows.append((BEST_QUOTE, side, price, plain[side].sizes[price]))
+    return rows
 
 
 def _update(plain: dict[int, _Level], drawn: random.Random) -> list[Row]:

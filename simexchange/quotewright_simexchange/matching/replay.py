@@ -25,6 +25,7 @@ from quotewright.kernel.codes import (
 )
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import Rows
+from quotewright.kernel.top_of_book import TopOfBook
 from quotewright.model.orders import (
     Accepted,
     Amended,
@@ -41,7 +42,7 @@ from quotewright.model.orders import (
 from quotewright_simexchange.latency import REFUSED, LatencyModel
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
 from quotewright_simexchange.matching.queues import QueueModel
-from quotewright_simexchange.matching.replay_market import Market, OwnOrder, TopBook
+from quotewright_simexchange.matching.replay_market import Market, OwnOrder
 from quotewright_simexchange.matching.replay_rows import MarketReplay
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class ReplayVenue(MarketReplay):
         self.markets = []
         for number, instrument in enumerate(instruments):
             is_top_only = number in with_quotes and number not in with_levels
-            self.markets.append(Market(instrument, TopBook() if is_top_only else Ladder(), is_top_only))
+            self.markets.append(Market(instrument, TopOfBook() if is_top_only else Ladder(), is_top_only))
         self.rows = tape.rows
         self.order = tape.event_order
         self.row_count = len(array)

@@ -1,16 +1,8 @@
 cimport cython
 from quotewright.kernel.book cimport BookModel
-from quotewright.kernel.rows cimport Rows
 
-cdef int BEST_QUOTE, BID, BUY, GAP, OFFER
-cdef long long NEVER, ROW_WORDS, SIDE_SHIFT
-
-cdef class TopBook(BookModel):
-    @cython.locals(words='const long long[::1]', at=cython.longlong, end=cython.longlong, is_touched=cython.bint, has_gap=cython.bint, kind=cython.longlong, price=cython.longlong)
-    cpdef bint apply(self, Rows rows, long long first, long long last) except -1
-    cpdef long long size_at(self, int side, long long price) except -1
-    cpdef list levels(self, int side, long long count)
-    cpdef long long level_count(self, int side) except -1
+cdef int BID, BUY, OFFER
+cdef long long NEVER
 
 cdef class OwnOrder:
     cdef public long long number

@@ -9,59 +9,11 @@ from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
 from quotewright.kernel.book import BookModel
-from quotewright.kernel.codes import BEST_QUOTE, BID, BUY, GAP, MONEY_SCALE, NEVER, OFFER, ROW_WORDS, SIDE_SHIFT
+from quotewright.kernel.codes import BID, BUY, MONEY_SCALE, NEVER, OFFER
 from quotewright.kernel.portfolio import money_unit
-from quotewright.kernel.rows import Rows
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
-
-
-class TopBook(BookModel):
-    """The displayed book of a tape that has best quotes but no levels: one level a side."""
-
-    def apply(self, rows: Rows, first: int, last: int) -> bool:
-        words = rows.words
-        at = first * ROW_WORDS
-        end = last * ROW_WORDS
-        is_touched = False
-        has_gap = False
-        while at < end:
-            kind = words[at + 5] & 255
-            if kind == BEST_QUOTE:
-                is_touched = True
-                has_gap = False
-                price = words[at + 2] if words[at + 3] > 0 else 0
-                if (words[at + 5] >> SIDE_SHIFT) & 255 == BID:
-                    self.best_bid = price
-                    self.best_bid_size = words[at + 3]
-                else:
-                    self.best_offer = price
-                    self.best_offer_size = words[at + 3]
-            elif kind == GAP:
-                is_touched = True
-                has_gap = True
-            at += ROW_WORDS
-        if is_touched:
-            self.settle(not has_gap, has_gap)
-        return is_touched
-
-    def size_at(self, side: int, price: int) -> int:
-        if price < 1:
-            return 0
-        if side == BID:
-            return self.best_bid_size if price == self.best_bid else 0
-        return self.best_offer_size if price == self.best_offer else 0
-
-    def levels(self, side: int, count: int) -> list[tuple[int, int]]:
-        if count == 0:
-            return []
-        if side == BID:
-            return [(self.best_bid, self.best_bid_size)] if self.best_bid else []
-        return [(self.best_offer, self.best_offer_size)] if self.best_offer else []
-
-    def level_count(self, side: int) -> int:
-        return 1 if (self.best_bid if side == BID else self.best_offer) else 0
 
 
 class OwnOrder:

@@ -141,7 +141,7 @@ def test_check_holds_plugins_to_their_role(capsys, plugins_folder):
     assert (code, out) == (0, "risk_rules max_position: ok\n")
     code, out, _ = run(capsys, "plugins", "check", "--hook", "book_models", "--json")
     assert code == 0
-    assert [one["name"] for one in json.loads(out)] == ["ladder", "sorted"]
+    assert [one["name"] for one in json.loads(out)] == ["ladder", "sorted", "top_of_book"]
     (plugins_folder / "acme_rules.py").write_text(
         RULE.replace("def check", "def chekc").replace(', doc="a remark"', "").replace('"x"', 'default="x"', 0)
     )
@@ -209,7 +209,7 @@ def test_check_names_every_fault(capsys, tmp_path):
         "paper.toml: strategies.maker.size: should be an amount with its unit",
         "paper.toml: strategies.second: no strategy called 'fixed_spred'; installed: avellaneda_stoikov, fixed_spread",
         "paper.toml: risk.position: unknown key 'limt'; did you mean 'limit'?",
-        "paper.toml: feeds.market.book: no book model called 'laddder'; installed: ladder, sorted; did you mean",
+        "paper.toml: feeds.market.book: no book model called 'laddder'; installed: ladder, sorted, top_of_book; did you mean",
         "paper.toml: venues.main.card: no venue card called 'nowhere'",
         "paper.toml: strategies.maker: missing key 'venue': one of main, other",
         "paper.toml: strategies.second.venue: there is no table [venues.mian]; did you mean 'main'?",
