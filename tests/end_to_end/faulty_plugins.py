@@ -72,7 +72,7 @@ class QuotesNothing(Quoter):
 class Prints(Quoter):
     def on_wake(self, view, quotes):
         if view.now_ns % SECOND == 0:
-            print("a word from the strategy")
+            print("a word from the strategy", flush=True)
         super().on_wake(view, quotes)
 
 

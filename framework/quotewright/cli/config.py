@@ -38,7 +38,7 @@ def check(files: tuple[Path, ...], sets: tuple[str, ...], plugins_dir: tuple[Pat
     if as_json:
         click.echo(json.dumps({"ok": not found, "faults": found}, indent=2))
     elif not found:
-        counts = ", ".join(f"{len(tables)} {name}" for name, tables in _sections(loaded))
+        counts = ", ".join(f"{name} {len(tables)}" for name, tables in _sections(loaded))
         click.echo(f"{', '.join(loaded.files)}: ok ({counts})")
     else:
         for fault in found:

@@ -193,7 +193,7 @@ def draw_instrument(session: Session, view: View) -> Panel:
 def draw_book(view: View) -> Table:
     """Return the best levels, offers above bids; levels with a quote of ours carry its size."""
     table = Table(box=None, padding=(0, 1))
-    table.add_column("ours", justify="right", style="bold yellow")
+    table.add_column("ours", justify="right", style="bold yellow", min_width=8)
     table.add_column("price", justify="right")
     table.add_column("size", justify="right")
     own: dict[tuple[int, int], int] = {}

@@ -166,7 +166,7 @@ def test_the_config_to_start_from_holds(capsys):
     assert "quotewright.toml: written" in err
     code, out, err = run(capsys, "config", "check", "quotewright.toml")
     assert (code, err) == (0, "")
-    assert out.startswith("quotewright.toml: ok (1 feeds, 1 venues, 1 strategies, 4 risk)")
+    assert out.startswith("quotewright.toml: ok (feeds 1, venues 1, strategies 1, risk 4)")
     code, _, err = run(capsys, "config", "init")
     assert code == 4
     assert "quotewright.toml: is there already; --force writes over it" in err
