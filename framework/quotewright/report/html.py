@@ -10,7 +10,7 @@ import numpy as np
 
 from quotewright.errors import NotFoundError
 from quotewright.kernel.codes import BUY
-from quotewright.report.table import amount, bps, fills_text, notes, number, percent, why_few_fills
+from quotewright.report.table import FEW_FILLS, amount, bps, fills_text, notes, number, percent, why_few_fills
 from quotewright.runtime.folder import REPORT, read_summary
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def render(summary: dict[str, Any], columns: Columns) -> str:
         body.append(f'<div class="note{" bad" if is_bad else ""}">{html.escape(sentence)}</div>')
     for name, figures in summary["instruments"].items():
         body.append(_instrument(name, figures, _samples(columns, figures["id"]), _fills(columns, figures["id"])))
+        body.append(_why(summary, figures))
     body.append(_risk(summary))
     body.append(_assumptions(summary))
     title = html.escape(f"{summary['name']}: {summary['verb']}")
@@ -165,7 +166,7 @@ def _plot(title: str, traces: list[Any], unit: str, height: int) -> str:
         template="plotly_white",
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        yaxis={"title": unit},
+        yaxis={"title": unit, "exponentformat": "none", "separatethousands": True},
     )
     drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
     return f'<div class="plot">{drawn}</div>'
@@ -268,6 +269,11 @@ def _quotes(figures: dict[str, Any]) -> str:
     )
 
 
+def _why(summary: dict[str, Any], figures: dict[str, Any]) -> str:
+    title = "Why there were few fills" if figures["fills"] < FEW_FILLS else "Where the fills came from"
+    return f"<h3>{title}</h3><p>{html.escape(why_few_fills(summary, figures))}.</p>"
+
+
 def _risk(summary: dict[str, Any]) -> str:
     parts = ["<h2>Orders and risk</h2>"]
     rows = [
@@ -312,8 +318,6 @@ def _assumptions(summary: dict[str, Any]) -> str:
                 f"so that the smallest latency is {clock['base_latency_ns'] / 1e6:g} ms"
             )
         sentences += tape["notes"]
-    for name, figures in summary["instruments"].items():
-        sentences.append(f"{name}: {why_few_fills(summary, figures)}")
     listed = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
     return (
         f"<h2>What this run assumes</h2><ul>{listed}</ul>"
