@@ -19,7 +19,7 @@ cdef class RiskGate:
     cdef public object on_failure
     @cython.locals(reason=str, reducing=cython.bint)
     cpdef Refusal verdict(self, object command, View view)
-    @cython.locals(rule=RiskRule, refusal=Refusal)
+    @cython.locals(rule=RiskRule, refusal=object)
     cpdef Refusal ask_rules(self, object command, View view, bint reducing)
     @cython.locals(reasons=dict)
     cpdef Refusal count(self, Refusal refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -152,7 +153,7 @@ def test_quotes_never_rise_with_inventory(maker, positions, half):
     ladders = []
     for position in sorted(positions):
         ladders.append(shop.position(position).quotes())
-    for (bids, offers), (next_bids, next_offers) in zip(ladders, ladders[1:], strict=False):
+    for (bids, offers), (next_bids, next_offers) in pairwise(ladders):
         assert all(later[0] <= sooner[0] for sooner, later in zip(bids, next_bids, strict=False))
         assert all(later[0] <= sooner[0] for sooner, later in zip(offers, next_offers, strict=False))
 

@@ -1,0 +1,179 @@
+"""A recorded session once more: the same inputs into a fresh pipeline give the same commands, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from quotewright.errors import ConfigError, InputError
+from quotewright.kernel.codes import NEVER
+from quotewright.kernel.pipeline import SAMPLE, Desk, Pipeline
+from quotewright.kernel.venue import Venue
+from quotewright.model.orders import Report
+from quotewright.runtime.inputlog import (
+    INTENT,
+    KIND_NAMES,
+    OPERATOR,
+    REPORT,
+    TIMER,
+    InputRecord,
+    read_input_log,
+)
+from quotewright.wiring import assemble
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config
+    from quotewright.kernel.orders import Order
+    from quotewright.kernel.rules import Refusal
+    from quotewright.kernel.view import View
+    from quotewright.model.orders import Command
+    from quotewright.plugin.registry import PluginSet
+    from quotewright.tape.tape import Tape
+
+NO_SAMPLES_NS = 1 << 61
+GRACE_NS = 10_000_000_000
+
+
+def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = None) -> int:
+    """Run the session of *log* again and return how many commands were made anew.
+
+    Rows come from *tape* or from the config's own seeded market; reports, timers and operator commands from the log.
+
+    Raises:
+        InputError: the log is damaged, or something differs from it; says at which record, what was logged and
+            what came.
+        ConfigError: the config has more than one venue.
+    """
+    follower = Follower(list(read_input_log(log)), log)
+    wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS)
+    if len(wired.venues) != 1:
+        raise ConfigError(f"a replay takes one venue, the config has {len(wired.venues)}")
+    (inner,) = wired.venues.values()
+    venue = RecordedVenue(inner, [record for record in follower.records if record.kind == REPORT])
+    pipeline = Pipeline(
+        wired.pipeline.source,
+        wired.pipeline.views,
+        [Desk(desk.name, desk.strategy, desk.view, desk.manager, venue) for desk in wired.desks],
+        wired.gate,
+        [venue],
+        follower,
+        NO_SAMPLES_NS,
+    )
+    follower.begin(pipeline)
+    pipeline.start(wired.market.start_ns)
+    for index, record in enumerate(follower.records):
+        if record.kind == OPERATOR:
+            follower.reach(pipeline, index, record)
+            if record.body == "finish":
+                pipeline.finish(GRACE_NS)
+            else:
+                pipeline.operate(record.body, "as recorded")
+    follower.require_end()
+    inner.close()
+    wired.market.source.close()
+    return sum(record.kind == INTENT for record in follower.records)
+
+
+class RecordedVenue(Venue):
+    """Hands out the reports of a log in place of those of *inner*, which only carries the market on."""
+
+    def __init__(self, inner: Venue, records: list[InputRecord]) -> None:
+        super().__init__()
+        self.inner = inner
+        self.records = records
+        self.taken = 0
+
+    def run(self, until_ns: int) -> int:
+        return self.inner.run(until_ns)
+
+    def submit(self, command: Command, now_ns: int) -> bool:
+        return self.inner.submit(command, now_ns)
+
+    def take_reports(self, now_ns: int) -> list[Report]:
+        """Return as many recorded reports as the venue has now."""
+        count = len(self.inner.take_reports(now_ns))
+        records = self.records[self.taken : self.taken + count]
+        self.taken += count
+        return [msgspec.convert(record.body, Report) for record in records]
+
+
+class Follower:
+    """A recorder that holds everything it is told against the next record of a log."""
+
+    def __init__(self, records: list[InputRecord], log: Path) -> None:
+        self.records = records
+        self.log = log
+        self.at = 0
+        self.sample = -1
+        self.pipeline: Pipeline | None = None
+
+    def begin(self, pipeline: Pipeline) -> None:
+        """Leave out the sample timer, which is the record's own affair, and follow *pipeline*."""
+        self.sample = next(place for place, timer in enumerate(pipeline.timers) if timer.kind == SAMPLE)
+        self.records[:] = [one for one in self.records if (one.kind, one.body) != (TIMER, self.sample)]
+        self.pipeline = pipeline
+
+    def reach(self, pipeline: Pipeline, index: int, record: InputRecord) -> None:
+        """Take inputs up to the moment of the operator's command *record*, and no further."""
+        while self.at < index or pipeline.rows_consumed < record.rows or pipeline.now_ns < record.now_ns:
+            before = (self.at, pipeline.rows_consumed, pipeline.now_ns)
+            pipeline.is_interrupted = False
+            pipeline.advance(record.now_ns, 1 if pipeline.rows_consumed < record.rows else NEVER)
+            if before == (self.at, pipeline.rows_consumed, pipeline.now_ns):
+                self.differ("nothing more")
+        pipeline.is_interrupted = False
+
+    def follow(self, kind: int, now_ns: int, rows: int, body: Any) -> None:
+        """Compare one thing with the next record, and stop the pipeline before an operator's command."""
+        came = (kind, now_ns, rows, msgspec.to_builtins(body))
+        if self.at >= len(self.records):
+            self.differ(told(*came))
+        record = self.records[self.at]
+        if (record.kind, record.now_ns, record.rows, record.body) != came:
+            self.differ(told(*came))
+        self.at += 1
+        is_next = self.at < len(self.records) and self.records[self.at].kind == OPERATOR
+        if is_next and self.pipeline is not None:
+            self.pipeline.is_interrupted = True
+
+    def differ(self, came: str) -> None:
+        """Raise InputError about the record that should have come next."""
+        if self.at >= len(self.records):
+            raise InputError(f"{self.log}: the replay goes on after the last record: {came}")
+        record = self.records[self.at]
+        logged = told(record.kind, record.now_ns, record.rows, record.body)
+        raise InputError(f"{self.log}: record {record.sequence} differs: logged {logged}, came {came}")
+
+    def require_end(self) -> None:
+        """Raise InputError unless every record was met."""
+        if self.at < len(self.records):
+            self.differ("nothing more")
+
+    def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
+        self.follow(INTENT, now_ns, rows, command)
+
+    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None:
+        self.follow(REPORT, now_ns, rows, report)
+
+    def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
+        if timer != self.sample:
+            self.follow(TIMER, now_ns, rows, timer)
+
+    def on_operator(self, now_ns: int, rows: int, action: str) -> None:
+        self.follow(OPERATOR, now_ns, rows, action)
+
+    def on_refusal(self, now_ns: int, command: Command, refusal: Refusal, view: View) -> None:
+        """Refusals are no inputs."""
+
+    def on_sample(self, now_ns: int) -> None:
+        """Samples are no inputs."""
+
+    def on_strategy_failure(self, now_ns: int, strategy: str, error: BaseException) -> None:
+        """A failure shows in the commands that follow."""
+
+
+def told(kind: int, now_ns: int, rows: int, body: Any) -> str:
+    """Return one input or intent in a line."""
+    return f"{KIND_NAMES.get(kind, kind)} at {now_ns} after {rows} rows: {body}"
