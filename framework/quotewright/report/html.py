@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quotewright.errors import NotFoundError
+from quotewright.errors import InputError, NotFoundError
 from quotewright.kernel.codes import BUY
 from quotewright.report.table import FEW_FILLS, amount, bps, fills_text, notes, number, percent, why_few_fills
 from quotewright.runtime.folder import REPORT, read_summary
@@ -51,13 +53,17 @@ def write_report(folder: Path) -> Path:
     Raises:
         NotFoundError: there is no finished run, or its samples are gone.
         FormatVersionError: the run was written by another version.
+        InputError: summary or samples are damaged.
     """
     summary = read_summary(folder)
     path = folder / "samples.npz"
     if not path.is_file():
         raise NotFoundError(f"no samples in {folder}: {path.name} is missing, so there is nothing to plot")
-    with np.load(path, allow_pickle=False) as archive:
-        columns: Columns = {name: archive[name] for name in archive.files}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            columns: Columns = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged: it should be a NumPy archive, as the run wrote it") from error
     target = folder / REPORT
     target.write_text(render(summary, columns), encoding="utf-8")
     return target
