@@ -65,8 +65,8 @@ class Samples:
         if len(self.columns["time_ns"]) >= MOST_SAMPLES:
             for name, column in self.columns.items():
                 self.columns[name] = column[::2]
+            self._skip = self.every - 1  # the newest one was dropped
             self.every *= 2
-            self._skip = self.every - 1
 
 
 class QuoteStatistics:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from quotewright.errors import FormatVersionError, InputError, NotFoundError
-from quotewright.model.orders import CancelOrder, Canceled, Fill, NewOrder
+from quotewright.model.orders import Canceled, CancelOrder, Fill, NewOrder
 from quotewright.runtime.inputlog import (
     INTENT,
     OPERATOR,
@@ -85,9 +85,9 @@ def test_every_cut_in_the_last_three_records_is_found_and_what_is_before_it_is_r
     for length in range(starts(data)[-3], len(data)):
         log.write_bytes(data[:length])
         read = []
-        with pytest.raises(InputError, match=r"is cut off|end record is missing after \d records"):
+        with pytest.raises(InputError, match=r"is cut off|end record is missing after \d records"):  # noqa: PT012
             for record in read_input_log(log):
-                read.append(record.sequence)
+                read.append(record.sequence)  # one by one: what came before the fault counts
         whole = sum(end <= length for end in [*starts(data)[1:], len(data)])
         assert read == list(range(whole))
 
