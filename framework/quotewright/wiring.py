@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     from quotewright.tape.tape import Tape
 
 
+class _ValuedLot:
+    """How many lots a value buys at the mid it was last asked for: the mid stands still far longer than strategies."""
+
+    __slots__ = ("lot_unit", "lots", "mid2", "money2")
+
+    def __init__(self, money2: int, lot_unit: int) -> None:
+        self.money2 = money2
+        self.lot_unit = lot_unit
+        self.mid2 = 0
+        self.lots = 0
+
+
 class BoundAmount:
     """An amount of a config file tied to instruments: whole lots of a quantity, money of a value.
 
@@ -44,7 +56,7 @@ class BoundAmount:
         self.where = where
         self._lots: dict[int, int] = {}
         self._money: dict[int, int] = {}
-        self._lot2: dict[int, tuple[int, int]] = {}
+        self._valued: dict[int, _ValuedLot] = {}
         for view in views:
             self._bind(view)
         if views and not self._lots and not self._money:
@@ -65,19 +77,21 @@ class BoundAmount:
             self._lots[view.instrument_id] = lots
         elif self.amount.unit in (instrument.quote, instrument.settle, "quote"):
             self._money[view.instrument_id] = to_money(self.amount.value)
-            # Twice the money, and what one lot is worth at a doubled mid of one step.
-            self._lot2[view.instrument_id] = (
-                2 * self._money[view.instrument_id],
-                view.portfolio.unit * view.lot_steps,
+            self._valued[view.instrument_id] = _ValuedLot(
+                2 * self._money[view.instrument_id], view.portfolio.unit * view.lot_steps
             )
 
     def lots(self, view: View) -> int:
         """Return whole lots, rounded down; 0 for a value while no mid is known."""
-        value = self._lot2.get(view.instrument_id)
-        if value is None:
+        valued = self._valued.get(view.instrument_id)
+        if valued is None:
             return self._lots.get(view.instrument_id, 0)
-        lot2 = value[1] * view.known_mid2
-        return value[0] // lot2 if lot2 > 0 else 0
+        mid2 = view.known_mid2
+        if mid2 != valued.mid2:
+            valued.mid2 = mid2
+            lot2 = valued.lot_unit * mid2
+            valued.lots = valued.money2 // lot2 if lot2 > 0 else 0
+        return valued.lots
 
     def money(self, view: View) -> int:
         """Return quote money; a quantity is valued at the last known mid, rounded down."""

@@ -6,6 +6,9 @@ cdef int NORMAL, WARNING, REDUCE_ONLY, HALT
 
 cdef class RiskGate:
     cdef readonly list rules
+    cdef list judges
+    cdef list reported
+    cdef list commanded
     cdef readonly list views
     cdef readonly int operator_state
     cdef readonly str operator_why

@@ -28,6 +28,9 @@ class RiskGate:
 
     def __init__(self, rules: list[RiskRule], views: list[View]) -> None:
         self.rules = rules
+        self.judges = [rule for rule in rules if overrides(rule, "verdict")]
+        self.reported = [rule for rule in rules if overrides(rule, "on_report")]
+        self.commanded = [rule for rule in rules if overrides(rule, "on_command")]
         self.views = views
         self.operator_state = NORMAL
         self.operator_why = ""
@@ -65,7 +68,7 @@ class RiskGate:
 
     def ask_rules(self, command: NewOrder | AmendOrder, view: View, reducing: bool) -> Refusal | None:
         """Return the first refusal of an enforced rule; observing and warning rules are counted and let pass."""
-        for rule in self.rules:
+        for rule in self.judges:
             if reducing and rule.exempts_reducing:
                 continue
             try:
@@ -117,7 +120,7 @@ class RiskGate:
 
     def on_report(self, report: Report, view: View) -> bool:
         """Hand *report* to every rule; return whether the system's state changed."""
-        for rule in self.rules:
+        for rule in self.reported:
             try:
                 rule.on_report(report, view)
             except Exception as error:
@@ -126,7 +129,7 @@ class RiskGate:
 
     def on_command(self, command: Command, view: View) -> bool:
         """Hand a command that leaves to every rule; return whether the system's state changed."""
-        for rule in self.rules:
+        for rule in self.commanded:
             try:
                 rule.on_command(command, view)
             except Exception as error:
@@ -196,3 +199,9 @@ class RiskGate:
         """Halt because our books and the venue's disagree; only the operator releases it."""
         self.integrity_why = self.integrity_why or why
         return self.refresh(now_ns)
+
+
+def overrides(rule: RiskRule, method: str) -> bool:
+    """Return whether *rule* does anything of its own in *method*; calling the others costs more than they do."""
+    own = getattr(rule, "__dict__", {})
+    return method in own or getattr(type(rule), method) is not getattr(RiskRule, method)

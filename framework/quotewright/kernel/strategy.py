@@ -63,7 +63,7 @@ class Quotes:
 
 def _positive(what: str, value: int) -> int:
     try:
-        number = operator.index(value)
+        number = value if type(value) is int else operator.index(value)
     except TypeError:
         raise InputError(f"{what} should be a whole number, was {value!r}") from None
     if number <= 0:

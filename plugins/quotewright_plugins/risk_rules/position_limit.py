@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Amount, Duration, Percent
+from quotewright.kernel.codes import HALT, NORMAL, WARNING
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
@@ -58,19 +59,22 @@ class PositionLimit(RiskRule):
 
     def on_wake(self, view: View) -> None:
         """Take the most severe state over all instruments."""
-        if self.state >= RiskState.HALT:
+        if self.state >= HALT:
             return
-        state, why = RiskState.NORMAL, ""
+        state, why = NORMAL, ""
         warn, whole = self._warn
         for one in self._views:
-            position, limit = abs(one.position_lots), self._limit.lots(one)
+            position = abs(one.position_lots)
+            if position == 0:
+                continue
+            limit = self._limit.lots(one)
             if limit <= 0 or position * whole < limit * warn:
                 continue
             text = f"{one.instrument.name}: position {position} lots, limit {limit}"
             if position > limit:
                 state, why = RiskState[self.on_breach.upper()], text
                 break
-            breached = self.state > RiskState.WARNING and position >= limit
-            state = max(state, RiskState(self.state) if breached else RiskState.WARNING)
+            breached = self.state > WARNING and position >= limit
+            state = max(state, self.state if breached else WARNING)
             why = text
         self.set_state(state, why)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from quotewright.config.units import Duration, Percent
+from quotewright.kernel.codes import NORMAL
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, configured, positive, setting
@@ -66,7 +67,7 @@ class PriceShock(RiskRule):
             if watched.shock_ns is not None:
                 self.set_state(RiskState[self.on_breach.upper()], watched.why)
                 return
-        self.set_state(RiskState.NORMAL, "")
+        self.set_state(NORMAL, "")
 
     def _read(self, watched: _Watched, view: View, mid2: int) -> None:
         now_ns = view.now_ns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quotewright.config.units import Duration
+from quotewright.kernel.codes import CANCEL_ALL, NORMAL
 from quotewright.kernel.rules import RiskRule
-from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, configured, setting
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class StaleBook(RiskRule):
             self._silent[view.instrument_id] = (
                 f"{view.instrument.name}: no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}"
             )
-        else:
+        elif self._silent:
             self._silent.pop(view.instrument_id, None)
-        for number in sorted(self._silent):
-            self.set_state(RiskState.CANCEL_ALL, self._silent[number])
-            return
-        self.set_state(RiskState.NORMAL, "")
+        if self._silent:
+            self.set_state(CANCEL_ALL, self._silent[min(self._silent)])
+        else:
+            self.set_state(NORMAL, "")
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Refuse every order while the book is too old."""

@@ -57,6 +57,7 @@ class AvellanedaStoikov(MultiLevelMaker):
         self._volatility = None if self.sigma is not None else context.volatility(int(self.volatility_window))
         self._horizon = int(self.horizon) * 1e-9
         self._end_ns = 0
+        self._is_bps = self.units == "bps"
         self._tick_price = float(context.instrument.tick_size)
         self._lot_quantity = float(context.instrument.lot_size)
         self._least = float(self.min_spread.fraction)
@@ -65,12 +66,13 @@ class AvellanedaStoikov(MultiLevelMaker):
     def centre_and_half(self, view: View) -> tuple[float, float] | None:
         """Return the reservation price and half the optimal spread, in ticks; None until the volatility is known."""
         mid = view.mid_ticks()
-        bps = self.units == "bps"
+        bps = self._is_bps
         unit = mid * 1e-4 if bps else 1.0 / self._tick_price  # ticks in one unit of price
-        if self._volatility is None:
+        volatility = self._volatility
+        if volatility is None:
             sigma = self.sigma or 0.0
-        elif self._volatility.is_ready:
-            sigma = self._volatility.value / view.tick_steps / unit
+        elif volatility.is_ready:
+            sigma = volatility.value / view.tick_steps / unit
         else:
             return None
         position = float(view.position_lots)
@@ -81,15 +83,13 @@ class AvellanedaStoikov(MultiLevelMaker):
             position /= size_lots
         else:
             position *= self._lot_quantity
-        remaining = self._remaining(view.now_ns)
+        remaining = self._horizon if self.horizon_rolls else self._remaining(view.now_ns)
         shift = reservation_price(0.0, position, self.gamma, sigma, remaining)
         half = optimal_spread(self.gamma, sigma, remaining, self.k) * unit / 2.0
         half = max(mid * self._least / 2.0, min(mid * self._most / 2.0, half))
         return mid + shift * unit, half
 
     def _remaining(self, now_ns: int) -> float:
-        if self.horizon_rolls:
-            return self._horizon
         if self._end_ns == 0:
             self._end_ns = now_ns + int(self.horizon)
         return max((self._end_ns - now_ns) * 1e-9, self._horizon / 100.0)

@@ -58,7 +58,9 @@ class MultiLevelMaker(Strategy):
         least_money = self._least_money
         factor = 1.0
         for level in range(self.levels):
-            lots = max(int(size_lots * factor), self._least_lots)
+            lots = int(size_lots * factor)
+            if lots < self._least_lots:
+                lots = self._least_lots
             if level:
                 away = half * (1.0 + self.level_step * level)
                 bid = min(math.floor(centre - away), bid - 1)

@@ -2,7 +2,7 @@ cimport cython
 from quotewright.kernel.rows cimport Rows
 from quotewright_simexchange.matching.replay_rows cimport MarketReplay
 
-cdef int BUY, TAKEN
+cdef int BUY, FOK, GTC, IOC, TAKEN
 cdef long long LAST_BIT, NEVER, REMEMBERED, ROW_WORDS
 
 cdef class ReplayVenue(MarketReplay):

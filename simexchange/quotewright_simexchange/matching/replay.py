@@ -37,9 +37,9 @@ from quotewright.model.orders import (
     Fill,
     NewOrder,
     Rejected,
-    TimeInForce,
 )
 from quotewright_simexchange.latency import REFUSED, LatencyModel
+from quotewright_simexchange.matching.codes import FOK, GTC, IOC
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
 from quotewright_simexchange.matching.queues import QueueModel
 from quotewright_simexchange.matching.replay_market import Market, OwnOrder
@@ -122,6 +122,8 @@ class ReplayVenue(MarketReplay):
             is_level = (kinds == LEVEL_SET) | (kinds == LEVEL_DELETE) | (kinds == SNAPSHOT_BEGIN)
             with_levels.update(set(block["instrument"][is_level].tolist()))
             with_quotes.update(set(block["instrument"][kinds == BEST_QUOTE].tolist()))
+            if len(with_levels) == len(instruments):
+                break
         self.markets = []
         for number, instrument in enumerate(instruments):
             is_top_only = number in with_quotes and number not in with_levels
@@ -357,13 +359,13 @@ class ReplayVenue(MarketReplay):
         market: Market = self.markets[command.instrument]
         if market.unit is None:
             return "venue", market.trouble
-        if command.side not in (BUY, SELL) or command.time_in_force not in tuple(TimeInForce):
+        if command.side not in (BUY, SELL) or command.time_in_force not in (GTC, IOC, FOK):
             return "bad_flags", ""
         is_market = command.price_ticks == 0
         reason = self.check_size(market, command.price_ticks, command.quantity_lots, is_market)
         if reason:
             return reason, ""
-        if command.post_only and (is_market or command.time_in_force != TimeInForce.GTC):
+        if command.post_only and (is_market or command.time_in_force != GTC):
             return "bad_flags", "a post-only order has a price and rests"
         if command.reduce_only:
             if market.instrument.kind == "spot":
@@ -414,7 +416,7 @@ class ReplayVenue(MarketReplay):
         order.reduce_only = command.reduce_only
         self.open[order.number] = order
         self.home[order.number] = market
-        if command.time_in_force == TimeInForce.FOK:
+        if command.time_in_force == FOK:
             found = 0 if market.in_gap else market.takeable(order.side, price, order.leaves_lots)
             if found < order.leaves_lots:
                 return self.end(market, order, "fok", now_ns)
@@ -423,7 +425,7 @@ class ReplayVenue(MarketReplay):
             return True
         if price == 0:
             return self.end(market, order, "no_liquidity", now_ns)
-        if command.time_in_force != TimeInForce.GTC:
+        if command.time_in_force != GTC:
             return self.end(market, order, "ioc", now_ns)
         return market.rest(order)
 
