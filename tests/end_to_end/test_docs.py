@@ -25,6 +25,7 @@ import click
 import pytest
 
 from quotewright.cli.main import cli, main
+from quotewright.plugin.registry import PluginSet
 from quotewright_plugins.exchanges.binance.frames import BinanceSession, session_lines, write_capture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -171,6 +172,14 @@ def test_the_first_screen_of_the_readme_holds_the_two_commands_and_a_picture() -
     assert "$ python -m pip install tox && python -m tox\n" in first
     (picture,) = re.findall(r"!\[[^]]+\]\(([^)]+)\)", first)
     assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readme_names_everything_in_the_box() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    offers = PluginSet.discover(environment={}).offers
+    ours = {offer.name for offer in offers if offer.distribution == "quotewright" and offer.hook != "commands"}
+    assert {"ladder", "binance", "replay"} <= ours
+    assert [name for name in sorted(ours) if f"`{name}`" not in text] == []
 
 
 def anchors(page: Path) -> set[str]:
