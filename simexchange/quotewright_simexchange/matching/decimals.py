@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from quotewright.errors import InputError
 from quotewright_simexchange.matching.codes import MOST, OFF_STEP, UNREADABLE
 
-NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,6}))?")
+NUMBER = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,9}))?")
 MOST_DECIMALS = 18
 TOO_LARGE = 10**18
 LONGEST = 200
@@ -17,9 +17,9 @@ LONGEST = 200
 def read_steps(value: object, decimals: int) -> int:
     """Return *value* in steps of 10**-decimals: a positive int, or what stands for a number that is none.
 
-    UNREADABLE: no number, not finite, zero, negative, 10**18 or more, written with more than 18 decimals, or more
-    steps than the core holds. OFF_STEP: a good number, but finer than a step. Text, int and Decimal are read; a float
-    is not, because its digits are not what somebody wrote.
+    UNREADABLE: no number, not finite, zero, negative, 10**18 or more, more than 18 decimals (zeros at the end are
+    none), or more steps than the core holds. OFF_STEP: a good number, but finer than a step. Text, int and Decimal
+    are read; a float is not, because its digits are not what somebody wrote.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return UNREADABLE
@@ -35,8 +35,9 @@ def read_steps(value: object, decimals: int) -> int:
     part = part or ""
     if sign == "-" or not (whole or part):
         return UNREADABLE
-    digits = int(whole + part)
-    exponent = int(power or 0) - len(part)
+    written = (whole + part).rstrip("0")
+    exponent = int(power or 0) - len(part) + len(whole + part) - len(written)
+    digits = int(written or 0)
     if digits == 0 or exponent < -MOST_DECIMALS or exponent > MOST_DECIMALS:
         return UNREADABLE
     if digits * 10 ** max(exponent, 0) >= TOO_LARGE * 10 ** max(-exponent, 0):

@@ -28,6 +28,9 @@ def legal_number(text: Any) -> Decimal | None:
     number = Decimal(text)
     if not number.is_finite() or number <= 0 or number >= LIMIT:
         return None
+    # The order of magnitude comes first: no context holds every exponent that a text can have.
+    if number.adjusted() < -DECIMALS:
+        return None
     number = number.normalize(EXACT)
     return None if int(number.as_tuple().exponent) < -DECIMALS else number
 
