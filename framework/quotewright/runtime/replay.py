@@ -9,7 +9,7 @@ import msgspec
 
 from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import NEVER
-from quotewright.kernel.pipeline import SAMPLE, Desk, Pipeline
+from quotewright.kernel.pipeline import Desk, Pipeline
 from quotewright.kernel.venue import Venue
 from quotewright.model.orders import Report
 from quotewright.runtime.inputlog import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quotewright.tape.tape import Tape
 
 NO_SAMPLES_NS = 1 << 61
+"""So seldom that no sample is taken; it also tells the sample timer from the others."""
 GRACE_NS = 10_000_000_000
 
 
@@ -111,7 +112,7 @@ class Follower:
 
     def begin(self, pipeline: Pipeline) -> None:
         """Leave out the sample timer, which is the record's own affair, and follow *pipeline*."""
-        self.sample = next(place for place, timer in enumerate(pipeline.timers) if timer.kind == SAMPLE)
+        self.sample = next(place for place, timer in enumerate(pipeline.timers) if timer.period_ns == NO_SAMPLES_NS)
         self.records[:] = [one for one in self.records if (one.kind, one.body) != (TIMER, self.sample)]
         self.pipeline = pipeline
 
