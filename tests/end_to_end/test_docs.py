@@ -10,6 +10,7 @@ other ``toml`` blocks that begin a config are checked, and those that hold table
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -180,6 +181,30 @@ def test_the_readme_names_everything_in_the_box() -> None:
     ours = {offer.name for offer in offers if offer.distribution == "quotewright" and offer.hook != "commands"}
     assert {"ladder", "binance", "replay"} <= ours
     assert [name for name in sorted(ours) if f"`{name}`" not in text] == []
+
+
+KEYS = {
+    "strategies": "strategies.md",
+    "risk_rules": "risk-interface.md",
+    "simexchange": "local-exchange.md",
+    "replay": "replay-venue.md",
+}
+
+
+@pytest.mark.parametrize("what", KEYS)
+def test_every_config_key_of_the_box_stands_on_its_page(what: str, capfd: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / KEYS[what]).read_text(encoding="utf-8")
+    assert main(["plugins", "--json"]) == 0
+    offers = json.loads(capfd.readouterr().out)
+    missing = set()
+    for name in {
+        one["name"] for one in offers if what in (one["name"], one["hook"]) and one["distribution"] == "quotewright"
+    }:
+        assert main(["plugins", "info", name, "--json"]) == 0
+        for offer in json.loads(capfd.readouterr().out):
+            keys = [] if offer["hook"] == "feed_adapters" else [one["key"] for one in offer["keys"]]
+            missing |= {(name, key) for key in keys if not re.search(rf"\b{re.escape(key)}\b", text)}
+    assert not missing, f"docs/{KEYS[what]} does not name {sorted(missing)}"
 
 
 def anchors(page: Path) -> set[str]:
