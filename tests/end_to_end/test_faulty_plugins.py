@@ -150,7 +150,8 @@ def test_a_plugin_that_fails_to_import_is_listed_and_blocks_nothing_else(tmp_pat
     (tmp_path / "broken_plugin.py").write_text("import a_module_that_is_not_there\n", encoding="utf-8")
     listed = quotewright("plugins", "--plugins-dir", tmp_path, "--json")
     assert listed.code == 0
-    (broken,) = [one for one in json.loads(listed.out) if one["status"] == "failed"]
+    (broken,) = [one for one in json.loads(listed.out) if one["name"] == "broken_plugin"]
+    assert broken["status"] == "failed"
     assert "a_module_that_is_not_there" in broken["reason"]
     why = quotewright("plugins", "--plugins-dir", tmp_path, "why", "broken_plugin")
     assert "No module named 'a_module_that_is_not_there' (broken_plugin.py, line 1)" in why.out

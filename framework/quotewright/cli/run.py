@@ -188,21 +188,12 @@ def watching(options: RunOptions, live: bool) -> Iterator[tuple[Any, Any]]:
 
 def conclude(outcome: Outcome, options: RunOptions, no_report: bool) -> int:
     """Write the report and the summary, print what the user asked for, and return the exit code."""
-    from quotewright.runtime.folder import write_summary
-
-    folder = outcome.folder
-    if folder is not None:
-        write_summary(folder, outcome.summary)
-        if not no_report:
-            from quotewright.report.html import write_report
-
-            try:
-                outcome.summary["report"] = str(write_report(folder))
-            except KeyboardInterrupt:
-                click.echo(f"no report was written; write it with: quotewright report {folder}", err=True)
-                outcome.exit_code = INTERRUPTED
-            else:
-                write_summary(folder, outcome.summary)
+    if outcome.folder is not None:
+        try:
+            keep(outcome, outcome.folder, not no_report)
+        except OSError as error:
+            click.echo(f"quotewright: summary or report cannot be written: {error}", err=True)
+            outcome.exit_code = outcome.exit_code or 1
     if options.as_json:
         print_json(outcome.summary)
     else:
@@ -210,6 +201,24 @@ def conclude(outcome: Outcome, options: RunOptions, no_report: bool) -> int:
 
         print_summary(outcome.summary)
     return outcome.exit_code
+
+
+def keep(outcome: Outcome, folder: Path, with_report: bool) -> None:
+    """Write summary and report of a run into its folder; Ctrl-C leaves the report out."""
+    from quotewright.runtime.folder import write_summary
+
+    write_summary(folder, outcome.summary)
+    if not with_report or "record" in outcome.summary["failures"]:
+        return
+    from quotewright.report.html import write_report
+
+    try:
+        outcome.summary["report"] = str(write_report(folder))
+    except KeyboardInterrupt:
+        click.echo(f"no report was written; write it with: quotewright report {folder}", err=True)
+        outcome.exit_code = INTERRUPTED
+    else:
+        write_summary(folder, outcome.summary)
 
 
 def print_json(value: Any) -> None:

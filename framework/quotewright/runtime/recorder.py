@@ -140,6 +140,8 @@ class RunRecorder:
         self.failures: dict[str, str] = {}
         self.on_failure: Callable[[str], None] | None = None
         self.on_quit: Callable[[], None] | None = None
+        self.on_loss: Callable[[], None] | None = None
+        self.lost: OSError | None = None
         self._digest = hashlib.sha256()
         self._encoder = msgspec.json.Encoder()
         self._orders_file: IO[bytes] | None = None
@@ -166,9 +168,11 @@ class RunRecorder:
         line = self._encoder.encode((now_ns, command)) + b"\n"
         self._digest.update(line)
         if self._orders_file is not None:
-            self._orders_file.write(line)
+            self._write(self._orders_file.write, line)
         if self.inputs is not None:
-            self.inputs.intent(now_ns, rows, command)
+            self._write(self.inputs.intent, now_ns, rows, command)
+        if self.lost is not None and not isinstance(command, CancelOrder):
+            raise self.lost  # cancels still leave, an order that is on no record does not
         if isinstance(command, NewOrder):
             self.orders += 1
         elif isinstance(command, CancelOrder):
@@ -178,7 +182,7 @@ class RunRecorder:
 
     def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None:
         if self.inputs is not None:
-            self.inputs.report(now_ns, rows, report)
+            self._write(self.inputs.report, now_ns, rows, report)
         if order is None or not isinstance(report, Fill):
             return
         view = order.view
@@ -200,15 +204,15 @@ class RunRecorder:
         else:
             self.fills_dropped += 1
         if self._fills_file is not None:
-            self._fills_file.write(_fill_line(now_ns, report, order, view))
+            self._write(self._fills_file.write, _fill_line(now_ns, report, order, view))
 
     def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
         if self.inputs is not None:
-            self.inputs.timer(now_ns, rows, timer)
+            self._write(self.inputs.timer, now_ns, rows, timer)
 
     def on_operator(self, now_ns: int, rows: int, action: str) -> None:
         if self.inputs is not None:
-            self.inputs.operator(now_ns, rows, action)
+            self._write(self.inputs.operator, now_ns, rows, action)
 
     def on_refusal(self, now_ns: int, command: Command, refusal: Refusal, view: View) -> None:
         if len(self.refusals_told) < MOST_REFUSALS_TOLD:
@@ -251,6 +255,8 @@ class RunRecorder:
 
     def on_fault(self, what: str, error: BaseException) -> None:
         """Note that *what* raised where nothing can go on without it; the session ends the run."""
+        if error is self.lost:
+            return
         self.fail(what, f"{what} raised and the run was ended; every order that could be was cancelled", error)
 
     def fail(self, name: str, sentence: str, error: BaseException) -> None:
@@ -268,15 +274,25 @@ class RunRecorder:
 
     def close(self) -> None:
         """Flush and close what is on disk, and write the samples beside it."""
-        for file in (self._orders_file, self._fills_file):
-            if file is not None:
-                file.close()
-        self._orders_file = None
-        self._fills_file = None
-        if self.inputs is not None:
-            self.inputs.close()
-        if self.folder is not None:
-            save_samples(self.folder / "samples.npz", self)
+        files = [file for file in (self._orders_file, self._fills_file, self.inputs) if file is not None]
+        self._orders_file = self._fills_file = self.inputs = None
+        for file in files:
+            self._write(file.close)
+        if self.folder is not None and self.lost is None:
+            self._write(save_samples, self.folder / "samples.npz", self)
+
+    def _write(self, write: Callable[..., object], *values: object) -> None:
+        """Write something; if the disk does not take it, nothing more is written and the run is asked to end."""
+        try:
+            write(*values)
+        except OSError as error:
+            if self.lost is not None:
+                return
+            self.lost = error
+            self.fail("record", "the record cannot be written, so the run was ended and its orders cancelled", error)
+            self.close()
+            if self.on_loss is not None:
+                self.on_loss()
 
 
 def own_quotes(view: View) -> tuple[int, int]:

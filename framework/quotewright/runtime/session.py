@@ -90,8 +90,10 @@ class Session:
         self.pipeline = self.wired.pipeline
         self.recorder.watch(self.wired.views)
         self.recorder.on_quit = self.interrupt
+        self.recorder.on_loss = self.stop
         self.wired.gate.on_failure = self.recorder.on_rule_failure
         self.is_interrupted = False
+        self.is_stopped = False
         self.started = time.monotonic()
         self.start_ns = self.wired.market.start_ns
         self.pipeline.start(self.start_ns)
@@ -102,12 +104,12 @@ class Session:
 
     def advance(self, until_ns: int, most_messages: int = SLICE_MESSAGES) -> bool:
         """Take inputs up to *until_ns*, at most *most_messages* messages; return whether more may be left."""
-        return self.pipeline.advance(until_ns, most_messages) >= most_messages and not self.is_interrupted
+        return self.pipeline.advance(until_ns, most_messages) >= most_messages and not self.is_stopped
 
     def run_through(self, until_ns: int, watcher: Watcher | None = None) -> None:
         """Take every input up to *until_ns* as fast as possible, telling *watcher* after every slice."""
         step_ns = max(1, (until_ns - self.now_ns) // 200)
-        while not self.is_interrupted and self.now_ns < until_ns:
+        while not self.is_stopped and self.now_ns < until_ns:
             target = min(until_ns, self.now_ns + step_ns)
             while self.advance(target):
                 if watcher is not None:
@@ -122,7 +124,7 @@ class Session:
         """
         before = time.monotonic()
         target = self.now_ns
-        while not self.is_interrupted and self.now_ns < until_ns:
+        while not self.is_stopped and self.now_ns < until_ns:
             now = time.monotonic()
             target += int(min(now - before, LONGEST_PAUSE_SECONDS) * speed * 1e9)
             before = now
@@ -132,10 +134,15 @@ class Session:
                 watcher(self)
             await anyio.sleep(0.02)
 
+    def stop(self) -> None:
+        """Ask the run to end after the input at hand, as :meth:`interrupt` does, but not because a person wants it."""
+        self.is_stopped = True
+        self.pipeline.is_interrupted = True
+
     def interrupt(self) -> None:
         """Ask the run to end after the input at hand: orders are cancelled, the record is flushed and reported."""
         self.is_interrupted = True
-        self.pipeline.is_interrupted = True
+        self.stop()
 
     @contextmanager
     def contained(self) -> Iterator[None]:
