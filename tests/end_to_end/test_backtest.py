@@ -80,22 +80,19 @@ def test_the_same_strategy_trades_on_the_local_exchange(tmp_path):
 
 @pytest.mark.recorded
 @pytest.mark.slow
-def test_a_recorded_market_gives_sensible_figures_the_same_twice(tmp_path):
+def test_the_example_on_a_recorded_market_gives_sensible_figures(tmp_path):
     path = recorded("binance/usdm/btcusdt_20240808T2354_6m.jsonl.gz")
     assert quotewright("data", "import", path, tmp_path / "tape").code == 0
-    runs = []
-    for number in "12":
-        arguments = ["backtest", EXAMPLES / "backtest.toml", "--data", tmp_path / "tape", "--json", "--no-report"]
-        ran = quotewright(*arguments, "--out", tmp_path / number)
-        assert ran.code == 0, ran.err
-        runs.append(ran.json)
-    assert runs[0]["order_log_sha256"] == runs[1]["order_log_sha256"]
-    (figures,) = runs[0]["instruments"].values()
-    assert runs[0]["fills"] >= 20
+    arguments = ["backtest", EXAMPLES / "backtest.toml", "--data", tmp_path / "tape", "--json", "--no-report"]
+    ran = quotewright(*arguments, "--out", tmp_path / "run")
+    assert ran.code == 0, ran.err
+    said = ran.json
+    (figures,) = said["instruments"].values()
+    assert said["fills"] >= 20
     assert abs(figures["pnl_bps_of_turnover"]) < 20
     assert figures["book_crossings"] == 0
-    assert not runs[0]["tape"]["is_synthetic"]
-    assert all(count == 0 for count in runs[0]["integrity"].values())
+    assert not said["tape"]["is_synthetic"]
+    assert all(count == 0 for count in said["integrity"].values())
 
 
 def test_a_finished_run_is_not_overwritten(backtested, tape):
