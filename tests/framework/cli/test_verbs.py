@@ -142,8 +142,9 @@ def test_check_holds_plugins_to_their_role(capsys, plugins_folder):
     code, out, _ = run(capsys, "plugins", "check", "--hook", "book_models", "--json")
     assert code == 0
     assert [one["name"] for one in json.loads(out)] == ["ladder", "sorted", "top_of_book"]
-    (plugins_folder / "acme_rules.py").write_text(
-        RULE.replace("def check", "def chekc").replace(', doc="a remark"', "").replace('"x"', 'default="x"', 0)
+    (plugins_folder / "acme_rules.py").unlink()  # a module of that name is imported by now
+    (plugins_folder / "acme_misspelt.py").write_text(
+        RULE.replace("def check", "def chekc").replace(', doc="a remark"', "")
     )
     code, out, err = run(capsys, "plugins", "--plugins-dir", str(plugins_folder), "check", "max_position")
     assert code == 8
