@@ -44,8 +44,9 @@ class TapeBuffer(Rows):
 
     def grow(self) -> bool:
         """Make room for twice as many rows."""
-        larger = array("q", self.store)
-        larger.extend(array("q", bytes(8 * len(self.store))))
+        larger = array("q")
+        larger.frombytes(memoryview(self.store).cast("B"))
+        larger.frombytes(bytes(8 * len(self.store)))
         self.store = larger
         self.words = larger
         return True
