@@ -172,7 +172,7 @@ def started(tmp_path):
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_cancels_flushes_and_still_reports(started, tmp_path, number):
     process = started("Prints", "a word from the strategy")
     process.send_signal(number)

@@ -25,7 +25,9 @@ def new_folder(config: Config, verb: str, out: Path | None) -> Path:
         ConfigError: *out* holds another run, or the folder cannot be made.
     """
     if out is not None:
-        if (out / SUMMARY).exists() or (out.exists() and not out.is_dir()):
+        if out.exists() and not out.is_dir():
+            raise ConfigError(f"--out {out}: should be a folder, is a file")
+        if (out / SUMMARY).exists():
             raise ConfigError(f"--out {out}: holds another run; name a new folder")
         return _made(out)
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
