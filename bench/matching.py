@@ -25,6 +25,8 @@ from quotewright_simexchange.matching.core import MatchingCore
 MID = 100_000
 ACCOUNTS = 16
 STANDING = 1000
+RUN_EVENTS = 4096
+"""How many events are kept before they would be read."""
 
 
 @attrs.frozen
@@ -123,7 +125,7 @@ def _passive(side: int, bid: int, offer: int, mid: int, away: int) -> int:
 
 
 def bulk(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
-    """All commands in one call of ``run``, events kept in runs of 65,536; the peer gets one call a command."""
+    """All commands in one call of ``run``, events kept in runs of 4,096; the peer gets one call a command."""
     rows, standing = commands(mix, count, seed)
     view = memoryview(rows)
     last = len(rows) // COMMAND_WORDS
@@ -136,7 +138,7 @@ def bulk(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
         def work() -> MatchingCore:
             at = standing
             while at < last:
-                at = core.run(view, at, last)
+                at = core.run(view, at, last, RUN_EVENTS)
             return core
 
         return work

@@ -64,13 +64,12 @@ class DailyLoss(RiskRule):
             return
         loss = self._opening - equity
         self._readings = self._readings + 1 if loss >= self._limit else 0
-        text = f"lost {money_text(loss)} today, limit {money_text(self._limit)}"
-        if self._readings >= self.confirm:
-            self.set_state(RiskState[self.on_breach.upper()], text)
-        elif loss >= self._warn:
-            self.set_state(RiskState.WARNING, text)
-        else:
+        if loss < self._warn:
             self.set_state(RiskState.NORMAL, "")
+            return
+        text = f"lost {money_text(loss)} today, limit {money_text(self._limit)}"
+        is_over = self._readings >= self.confirm
+        self.set_state(RiskState[self.on_breach.upper()] if is_over else RiskState.WARNING, text)
 
     def release(self, now_ns: int) -> bool:
         """Release the latch; the loss is counted from the equity of the next reading."""

@@ -62,13 +62,12 @@ class Drawdown(RiskRule):
             self._peak = equity
         fall = self._peak - equity
         self._readings = self._readings + 1 if fall >= self._limit else 0
-        text = f"equity {money_text(fall)} below its peak, limit {money_text(self._limit)}"
-        if self._readings >= self.confirm:
-            self.set_state(RiskState[self.on_breach.upper()], text)
-        elif fall >= self._warn:
-            self.set_state(RiskState.WARNING, text)
-        else:
+        if fall < self._warn:
             self.set_state(RiskState.NORMAL, "")
+            return
+        text = f"equity {money_text(fall)} below its peak, limit {money_text(self._limit)}"
+        is_over = self._readings >= self.confirm
+        self.set_state(RiskState[self.on_breach.upper()] if is_over else RiskState.WARNING, text)
 
     def release(self, now_ns: int) -> bool:
         """Release the latch; the peak starts anew at the next reading."""

@@ -67,14 +67,16 @@ class PriceShock(RiskRule):
             if watched.shock_ns is not None:
                 self.set_state(RiskState[self.on_breach.upper()], watched.why)
                 return
-        self.set_state(NORMAL, "")
+        if self.state != NORMAL:
+            self.set_state(NORMAL, "")
 
     def _read(self, watched: _Watched, view: View, mid2: int) -> None:
         now_ns = view.now_ns
-        watched.moves.add(now_ns, mid2)
+        moves = watched.moves
+        moves.add(now_ns, mid2)
         if watched.shock_ns is not None:  # what was calm before a shock does not count
             watched.calm.add(now_ns, mid2)
-        low, high = watched.moves.low(), watched.moves.high()
+        low, high = moves.lows[0][1], moves.highs[0][1]
         away, base = (mid2 - low, low) if (mid2 - low) * high >= (high - mid2) * low else (high - mid2, high)
         move, whole = self._move
         if away * whole >= move * base:
@@ -85,7 +87,7 @@ class PriceShock(RiskRule):
                 window.clear()
                 window.add(now_ns, mid2)
         elif watched.shock_ns is not None and now_ns - watched.shock_ns >= self.resume.window:
-            low, high = watched.calm.low(), watched.calm.high()
+            low, high = watched.calm.lows[0][1], watched.calm.highs[0][1]
             if high - low < self.resume.below * low:
                 watched.shock_ns = None
 
@@ -119,12 +121,6 @@ class _Window:
             lows.popleft()
         while highs[0][0] < begin_ns:
             highs.popleft()
-
-    def low(self) -> int:
-        return self.lows[0][1]
-
-    def high(self) -> int:
-        return self.highs[0][1]
 
     def clear(self) -> None:
         self.lows.clear()

@@ -34,9 +34,7 @@ class StaleBook(RiskRule):
     def on_wake(self, view: View) -> None:
         """Read the age of one book."""
         if view.messages and view.book_age_ns >= self.max_age:
-            self._silent[view.instrument_id] = (
-                f"{view.instrument.name}: no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}"
-            )
+            self._silent[view.instrument_id] = f"{view.instrument.name}: {self._silence(view)}"
         elif self._silent:
             self._silent.pop(view.instrument_id, None)
         if self._silent:
@@ -48,4 +46,9 @@ class StaleBook(RiskRule):
         """Refuse every order while the book is too old."""
         if view.book_age_ns < self.max_age:
             return None
-        return self.refuse("silent", f"no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}")
+        return self.refuse("silent", self._silence(view))
+
+    def _silence(self, view: View) -> str:
+        if not view.last_book_ns:
+            return "no book message yet"
+        return f"no book message for {view.book_age_ns / 1e9:.3f} s, limit {self.max_age}"
