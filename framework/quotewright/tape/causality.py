@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 BASE_LATENCY_NS: Final = 1_000_000
 QUANTILES: Final = {"p01": 0.01, "p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 SAMPLES: Final = 1 << 16
+DOUBTFUL_NS: Final = 86_400_000_000_000
+"""A stamp a day past the one before it is believed when the next one confirms it: one wrong stamp must not end time."""
 BOOK_KINDS: Final = (LEVEL_SET, LEVEL_DELETE, SNAPSHOT_BEGIN, GAP, RESYNC)
 
 
@@ -45,21 +47,32 @@ class Connection:
     messages: int = 0
     without_event_time: int = 0
     backward_stamps: int = 0
+    farthest_back_ns: int = 0
+    doubtful_stamps: int = 0
+    doubted_ns: int = 0
     missing_stamps: int = 0
+    first_event_ns: int = 0
     every: int = 1
     samples: list[int] = attrs.Factory(list)
 
     def stamp(self, stamp_ns: int | None) -> int:
         """Return when a line was received by its recorder's clock; one that goes back takes the latest stamp so far.
 
-        A line without a stamp is received with the line before it; 0 while there is none.
+        A line without a stamp is received with the line before it; 0 while there is none. So is a line whose stamp
+        leaps ahead by more than a day, unless the next stamp says the same.
         """
+        newest_ns = self.newest_ns
         if stamp_ns is None:
             self.missing_stamps += 1
-        elif stamp_ns < self.newest_ns:
+        elif stamp_ns < newest_ns:
             self.backward_stamps += 1
+            self.farthest_back_ns = max(self.farthest_back_ns, newest_ns - stamp_ns)
+        elif newest_ns and stamp_ns - newest_ns > DOUBTFUL_NS and abs(stamp_ns - self.doubted_ns) > DOUBTFUL_NS:
+            self.doubtful_stamps += 1
+            self.doubted_ns = stamp_ns
         else:
             self.newest_ns = stamp_ns
+            self.doubted_ns = 0
         return self.newest_ns
 
     def observe(self, event_ns: int, receive_ns: int, flags: int) -> None:
@@ -67,6 +80,7 @@ class Connection:
         if not event_ns:
             self.without_event_time += 1
             return
+        self.first_event_ns = self.first_event_ns or event_ns
         if not receive_ns:
             return
         difference = receive_ns - event_ns

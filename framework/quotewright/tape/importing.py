@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     RowArray = np.ndarray[Any, np.dtype[Any]]
 
 DRAIN_ROWS: Final = 1 << 15
+STRAY_NS: Final = 1_000_000_000
+FAR_SHIFT_NS: Final = 30 * 86_400_000_000_000
 REFUSED_LISTED: Final = 100
 REFUSED_SHARE: Final = 20
 """More than one refused message in so many (and over a hundred) means that the file is something else."""
@@ -181,9 +183,11 @@ class _WriteStage(Stage):
         writer: TapeWriter,
         places: Mapping[Market, dict[str, tuple[int, int, int]]],
         shifts: Mapping[str, int],
+        earliest: Mapping[str, int],
     ) -> None:
         super().__init__(plugins, exchange)
         self.shifts = shifts
+        self.earliest = earliest
         self.newest_ns = 0
         self.sinks = {market: TapeSink(writer.buffer, symbols) for market, symbols in places.items()}
         self.writer = writer
@@ -195,10 +199,17 @@ class _WriteStage(Stage):
         return sink
 
     def receive(self, connection: str, stamp_ns: int | None) -> int:
-        if stamp_ns is not None:
-            receive_ns = stamp_ns + self.shifts.get(connection, 0)
-            if receive_ns > self.newest_ns:
-                self.newest_ns = receive_ns
+        current = self.current
+        if current is None or current.name != connection:
+            current = self.connections.get(connection)
+            if current is None:
+                current = self.connections[connection] = Connection(connection)
+            self.current = current
+        recorded_ns = current.stamp(stamp_ns)
+        # Before the first stamp, the first event tells the time: a row must not stand at the beginning of the epoch.
+        receive_ns = recorded_ns + self.shifts.get(connection, 0) if recorded_ns else self.earliest.get(connection, 0)
+        if receive_ns > self.newest_ns:
+            self.newest_ns = receive_ns
         return self.newest_ns
 
     def shift_ns(self, connection: str) -> int:
@@ -354,9 +365,14 @@ def import_files(
         symbol_places = places.setdefault(market, {})
         symbol_places[instrument.symbol] = (number, instrument.price_decimals, instrument.size_decimals)
     shifts = {name: found.shift_ns(base_latency_ns) for name, found in survey.connections.items()}
+    earliest = {
+        name: found.first_event_ns + base_latency_ns
+        for name, found in survey.connections.items()
+        if found.first_event_ns
+    }
     names = [instrument for _, instrument in listed]
     with TapeWriter(tape_path, names, replace=replace, capacity=DRAIN_ROWS + 8192) as writer:
-        stage = _WriteStage(plugins, exchange, writer, places, shifts)
+        stage = _WriteStage(plugins, exchange, writer, places, shifts, earliest)
         stage.notes = survey.notes
         causal = CausalRows(len(names), base_latency_ns)
         examiner = _Examiner(len(names))
@@ -544,6 +560,15 @@ def _remark(stage: Stage, survey: _SurveyStage, files: Sequence[RecordedFile], b
     for file in files:
         if file.is_truncated:
             stage.note(f"{file.name} ends too early: only its {file.line} whole lines were imported")
+    for (venue, market), adapter in sorted(stage.adapters.items()):
+        where = f"{venue} {market}".strip()
+        waiting = sorted(book.symbol for book in adapter.books.values() if not (book.was_good or book.state))
+        if waiting:
+            symbols = ", ".join(waiting[:5]) + (" …" if len(waiting) > 5 else "")
+            stage.note(f"{where}: no snapshot joins the updates of {symbols}, so there is no book of them")
+        if adapter.counters.ignored:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(adapter.counters.ignored.items()))
+            stage.note(f"{where}: frames of kinds that are not read: {kinds}")
     for found in survey.connections.values():
         latency = found.clock(base_latency_ns).latency_ns
         if latency and latency["p01"] > 10_000_000_000:
@@ -552,6 +577,22 @@ def _remark(stage: Stage, survey: _SurveyStage, files: Sequence[RecordedFile], b
             )
         if found.missing_stamps:
             stage.note(f"{found.name}: {found.missing_stamps} lines have no receive time")
+        if found.doubtful_stamps:
+            stage.note(
+                f"{found.name}: {found.doubtful_stamps} receive times leap ahead by more than a day and were not "
+                "believed; those lines are received with the line before them"
+            )
+        if found.farthest_back_ns > STRAY_NS:
+            stage.note(
+                f"{found.name}: receive times go back by up to {found.farthest_back_ns / 1e9:.1f} s; until they pass "
+                "the latest one again, messages are received late"
+            )
+        shift_ns = found.shift_ns(base_latency_ns)
+        if abs(shift_ns) > FAR_SHIFT_NS:
+            stage.note(
+                f"{found.name}: receive times lie {abs(shift_ns) / 86_400e9:.0f} days from the event times; are they "
+                "nanoseconds since 1970?"
+            )
 
 
 def _nothing(files: Sequence[RecordedFile], stage: Stage, survey: _SurveyStage) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -68,6 +69,8 @@ class RecordedFile:
                         if line[-1] != 10 and len(line) == LINE_LIMIT:
                             raise InputError(f"{self.path}: line {self.line + 1} is longer than {LINE_LIMIT} bytes")
                         self.line += 1
+                        if self.line == 1:
+                            line = line.removeprefix(codecs.BOM_UTF8)
                         yield line.rstrip(b"\r\n")
                 except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
                     self.cut(error)

@@ -11,11 +11,12 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.tape.causality import Connection
 from quotewright.tape.importing import Importer, Market, Stage, make_adapter
 from quotewright.tape.recording import RecordedFile
 from quotewright_plugins.importers.venues import market_of
@@ -31,7 +32,7 @@ ENOUGH = 20
 class Line(msgspec.Struct):
     """The envelope of one line."""
 
-    ts: int | None = None
+    ts: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] | None = None
     src: str = "ws"
     url: str | None = None
     msg: msgspec.Raw = msgspec.Raw(b"null")
@@ -44,7 +45,7 @@ def envelope(text: bytes) -> Line:
     """Return one line taken apart; InputError if it is none of a capture."""
     if text[:1].isdigit():
         stamp, _, frame = text.partition(b" ")
-        if stamp.isdigit() and frame[:1] == b"{":
+        if stamp.isdigit() and len(stamp) <= 19 and int(stamp) < 1 << 63 and frame[:1] == b"{":
             is_answer = b'"lastUpdateId"' in frame[:64]
             return Line(int(stamp), "rest" if is_answer else "ws", None, msgspec.Raw(frame))
     try:
@@ -112,11 +113,11 @@ class _Reader:
                 self.stage.refuse(self.file, str(error))
 
     def stamped(self, number: int) -> Iterator[tuple[int, int, Line]]:
-        newest_ns = 0
+        clock = Connection(self.connection)
+        shift_ns = self.stage.shift_ns(self.connection)
         for line in self.lines():
-            if line.ts is not None:
-                newest_ns = max(newest_ns, line.ts + self.stage.shift_ns(self.connection))
-            yield newest_ns, number, line
+            recorded_ns = clock.stamp(line.ts)
+            yield (recorded_ns + shift_ns if recorded_ns else 0), number, line
 
     def take(self, line: Line) -> None:
         """Give one line to the adapter; what it refuses is noted."""
@@ -151,7 +152,8 @@ def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
         except ConfigError:  # one that cannot be imported, or needs keys that nobody can guess
             continue
     votes: Counter[Market] = Counter()
-    for number, text in enumerate(_readable(file)):
+    faults: list[str] = []
+    for number, text in enumerate(_readable(file, faults)):
         for name, detect in detectors.items():
             market = detect(bytes(text.msg), text.url)
             if market is not None:
@@ -159,6 +161,8 @@ def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
         if number >= LOOKED_AT or votes.total() >= ENOUGH:
             break
     if not votes:
+        if faults and file.line == len(faults):
+            raise InputError(f"{file.path}: none of {file.line} lines can be read; the first {faults[0]}")
         raise InputError(
             f"{file.path}: no installed feed adapter ({', '.join(detectors) or 'none'}) knows its frames; "
             "name where it was recorded with --exchange, such as binance or binance-futures"
@@ -166,10 +170,10 @@ def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
     return votes.most_common(1)[0][0]
 
 
-def _readable(file: RecordedFile) -> Iterator[Line]:
+def _readable(file: RecordedFile, faults: list[str]) -> Iterator[Line]:
     for text in file.lines():
         if text:
             try:
                 yield envelope(text)
-            except InputError:
-                continue
+            except InputError as error:
+                faults.append(str(error))

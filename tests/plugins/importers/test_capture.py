@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -372,3 +373,127 @@ def test_an_import_that_is_interrupted_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         import_file(path, tmp_path / "tape", progress=interrupt)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.gz"]
+
+
+def stamped(path: Path, lines: list[Line], change: Callable[[int, int], int | float | None]) -> Path:
+    """Write a plain capture whose receive stamps *change* makes from line number and stamp."""
+    texts = [json.loads(line.capture()) for line in lines]
+    for number, text in enumerate(texts):
+        text["ts"] = change(number, text["ts"])
+    path.write_text("".join(json.dumps(text) + "\n" for text in texts))
+    return path
+
+
+def span_s(info: TapeInfo) -> float:
+    return (info.end_ns - info.start_ns) / 1e9
+
+
+@pytest.mark.parametrize("known_from", [5, 10_000])
+def test_rows_before_the_first_known_time_do_not_stand_at_the_beginning_of_the_epoch(
+    tmp_path: Path, known_from: int
+) -> None:
+    lines = session("spot")  # neither a spot snapshot nor a spot best quote tells a time
+    plain = import_file(stamped(tmp_path / "plain.jsonl", lines, lambda _, stamp: stamp), tmp_path / "plain")
+
+    info = import_file(
+        stamped(tmp_path / "late.jsonl", lines, lambda number, stamp: stamp if number >= known_from else None),
+        tmp_path / "late",
+    )
+
+    assert info.row_count == plain.row_count
+    assert abs(info.start_ns - plain.start_ns) < 2_000_000_000
+    assert span_s(info) < span_s(plain) + 2
+    with TapeFile.open(tmp_path / "late") as tape:
+        tape.require_causal()
+
+
+def test_one_stamp_far_ahead_does_not_end_time_for_the_lines_behind_it(tmp_path: Path) -> None:
+    lines = session()
+    plain = import_file(stamped(tmp_path / "plain.jsonl", lines, lambda _, stamp: stamp), tmp_path / "plain")
+
+    info = import_file(
+        stamped(tmp_path / "wrong.jsonl", lines, lambda number, stamp: 2**63 - 1 if number == 30 else stamp),
+        tmp_path / "wrong",
+    )
+
+    assert info.row_count == plain.row_count
+    assert span_s(info) == pytest.approx(span_s(plain), abs=0.1)
+    assert any("1 receive times leap ahead" in note for note in info.notes)
+
+
+def test_a_pause_of_days_is_believed(tmp_path: Path) -> None:
+    days = 3 * 86_400_000_000_000
+    texts = [json.loads(line.capture()) for line in session()]
+    for text in texts[40:]:
+        text["ts"] += days
+        if text["src"] == "ws":
+            event = text["msg"].get("data", text["msg"])
+            event |= {key: event[key] + days // 1_000_000 for key in ("E", "T") if key in event}
+    path = tmp_path / "pause.jsonl"
+    path.write_text("".join(json.dumps(text) + "\n" for text in texts))
+
+    info = import_file(path, tmp_path / "tape")
+
+    assert span_s(info) > days / 1e9
+    assert info.end_ns - info.connections[0].shift_ns == texts[-1]["ts"]
+
+
+@pytest.mark.parametrize("stamp", [2**63, 10**30, -1])
+def test_a_stamp_that_no_tape_can_hold_costs_its_own_line(tmp_path: Path, stamp: int) -> None:
+    lines = [line for line in session() if b"bookTicker" in line.raw or b"depth" in line.raw or line.source != "ws"]
+    at = next(number for number, line in enumerate(lines) if number > 20 and b"bookTicker" in line.raw)
+
+    info = import_file(
+        stamped(tmp_path / "wrong.jsonl", lines, lambda number, given: stamp if number == at else given),
+        tmp_path / "tape",
+    )
+
+    assert info.refused_count == 1
+    assert info.refused[0].line == at + 1
+    assert "ts" in info.refused[0].reason
+
+
+def test_a_clock_that_goes_back_for_long_is_told(tmp_path: Path) -> None:
+    hour = 3_600_000_000_000
+
+    info = import_file(
+        stamped(tmp_path / "back.jsonl", session(), lambda number, stamp: stamp - hour * (number > 60)),
+        tmp_path / "tape",
+    )
+
+    assert any("go back by up to 3" in note and "received late" in note for note in info.notes)
+
+
+def test_stamps_in_milliseconds_are_asked_about(tmp_path: Path) -> None:
+    info = import_file(
+        stamped(tmp_path / "ms.jsonl", session(), lambda _, stamp: stamp // 1_000_000), tmp_path / "tape"
+    )
+
+    assert any("are they nanoseconds since 1970?" in note for note in info.notes)
+
+
+def test_stamps_that_are_no_whole_numbers_are_named_as_the_fault(tmp_path: Path) -> None:
+    path = stamped(tmp_path / "float.jsonl", session(), lambda _, stamp: stamp / 1e9)
+
+    with pytest.raises(InputError, match=r"none of \d+ lines can be read; the first .* got `float`"):
+        import_file(path, tmp_path / "tape")
+
+
+def test_a_byte_order_mark_costs_nothing(tmp_path: Path) -> None:
+    path = stamped(tmp_path / "bom.jsonl", session(), lambda _, stamp: stamp)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert import_file(path, tmp_path / "tape").refused_count == 0
+
+
+def test_updates_without_a_snapshot_and_frames_that_are_not_read_are_told(tmp_path: Path) -> None:
+    lines = [line for line in session() if line.source != "rest"]
+    texts = [json.loads(line.capture()) for line in lines]
+    texts.append({"ts": texts[-1]["ts"], "src": "ws", "msg": {"stream": "btcusdt@kline_1m", "data": {"e": "kline"}}})
+    path = tmp_path / "bare.jsonl"
+    path.write_text("".join(json.dumps(text) + "\n" for text in texts))
+
+    info = import_file(path, tmp_path / "tape")
+
+    assert "binance usdm: no snapshot joins the updates of BTCUSDT, so there is no book of them" in info.notes
+    assert "binance usdm: frames of kinds that are not read: kline 1" in info.notes
