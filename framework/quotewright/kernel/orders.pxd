@@ -15,6 +15,7 @@ cdef class Order:
     cdef public long long amend_price_ticks
     cdef public long long amend_quantity_lots
     cdef public int state
+    cdef public long long cancel_refused_ns
     cdef public long long level
     cdef readonly long long sent_ns
     cdef readonly str strategy

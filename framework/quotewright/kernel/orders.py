@@ -53,6 +53,7 @@ class Order:
         self.amend_price_ticks = 0
         self.amend_quantity_lots = 0
         self.state = PENDING_NEW
+        self.cancel_refused_ns = -1
         self.level = level
         self.sent_ns = now_ns
         self.strategy = command.strategy
@@ -176,6 +177,8 @@ class OrderManager:
             is_amend = isinstance(report, AmendRejected)
             if is_amend:
                 order.amend_quantity_lots = 0
+            else:
+                order.cancel_refused_ns = now_ns
             if was_live:
                 if report.reason in ("order_closed", "unknown_order"):
                     # The venue says the order has ended but its end has not been told: it counts until it is.

@@ -284,7 +284,7 @@ class Pipeline:
             self.recorder.on_timer(now_ns, self.rows_consumed, position)
             if timer.kind == RULE:
                 rule: RiskRule = self.gate.rules[timer.index]
-                if self.gate.wake(rule, now_ns):
+                if self.gate.wake(rule, now_ns) or self.gate.state >= REDUCE_ONLY:
                     self.enforce()
             elif timer.kind == SAMPLE:
                 self.recorder.on_sample(now_ns)
@@ -371,8 +371,8 @@ class Pipeline:
         return True
 
     def cancel(self, order: Order) -> bool:
-        """Cancel *order* unless a cancel is under way."""
-        if order.state == PENDING_CANCEL or not order.is_live():
+        """Cancel *order* unless a cancel is under way, or was refused at this very moment."""
+        if order.state == PENDING_CANCEL or order.cancel_refused_ns == self.now_ns or not order.is_live():
             return False
         desk = self.desk_of[order.view.instrument_id]
         if desk is None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quotewright.kernel.codes import NEVER
 from quotewright.kernel.rules import RiskRule
-from quotewright.model.orders import Accepted, Fill, OrderState, RiskState
+from quotewright.model.orders import Accepted, CancelOrder, CancelRejected, Fill, OrderState, RiskState
 from quotewright_plugins.risk_rules.position_limit import PositionLimit
 from tests.framework.kernel.stage import BUY, PLAIN, SELL, Market, Notes, ObedientVenue, Run, Told, touch
 
@@ -276,6 +276,31 @@ def test_a_finish_that_gets_no_answer_ends_after_its_grace():
     run.pipeline.finish(50_000_000)
     assert run.pipeline.now_ns == 50_000_150
     assert len(run.view.live) == 2, "they are still counted"
+
+
+class Stubborn(ObedientVenue):
+    """Refuses every cancel, at once."""
+
+    def submit(self, command, now_ns):
+        if not isinstance(command, CancelOrder):
+            return super().submit(command, now_ns)
+        self.commands.append((now_ns, command))
+        self.now_ns = now_ns
+        self.tell(CancelRejected, order_number=command.order_number, reason="venue")
+        return True
+
+
+class Waking(RiskRule):
+    wake_every_ns = 100
+
+
+def test_a_venue_that_refuses_every_cancel_at_once_is_asked_once_a_moment_and_again_later():
+    rule = Waking()
+    rule.name = "waking"
+    run = Run(Market().snapshot(1, 99, 101), Told(touch, every=100), rule, venue=Stubborn(latency=0)).until(150)
+    run.pipeline.operate("halt", "enough")
+    run.until(250)
+    assert run.sent()[2:] == ["150 cancel 1", "150 cancel 2", "200 cancel 1", "200 cancel 2"]
 
 
 def test_rows_of_instruments_that_nobody_trades_are_passed_over():
