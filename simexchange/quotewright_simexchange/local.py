@@ -15,7 +15,6 @@ from quotewright.kernel.codes import (
     LAST,
     LEVEL_DELETE,
     LEVEL_SET,
-    MONEY_SCALE,
     NEVER,
     NO_SIDE,
     SELL,
@@ -23,6 +22,7 @@ from quotewright.kernel.codes import (
     TRADE,
     pack,
 )
+from quotewright.kernel.portfolio import money
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
@@ -270,8 +270,8 @@ class LocalExchange(Venue):
             "market_trades": self._trades,
             "fills": dict(self._fills),
             "balances": {
-                traded.base: Decimal(base_free + base_locked).scaleb(-MONEY_SCALE),
-                traded.quote: Decimal(quote_free + quote_locked).scaleb(-MONEY_SCALE),
+                traded.base: money(base_free + base_locked),
+                traded.quote: money(quote_free + quote_locked),
             },
             "open_orders": self.core.open_order_count(OUR_ACCOUNT),
             "state_hash": self.core.state_hash(),

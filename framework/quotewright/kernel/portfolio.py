@@ -6,7 +6,7 @@ is the money of one price step times one size step.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
@@ -148,9 +148,12 @@ class Portfolio:
         return (Decimal(self.entry_value) / Decimal(size)).scaleb(-self.price_decimals)
 
 
+_EXACT = Context(prec=100)
+
+
 def money(amount: int) -> Decimal:
-    """Return money as a decimal number of its currency."""
-    return Decimal(amount).scaleb(-MONEY_SCALE)
+    """Return money as a decimal number of its currency, exactly."""
+    return Decimal(amount).scaleb(-MONEY_SCALE, _EXACT)
 
 
 def money_text(amount: int) -> str:

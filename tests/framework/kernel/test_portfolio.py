@@ -150,3 +150,7 @@ def test_what_cannot_be_counted_exactly_is_refused():
         money_unit(attrs.evolve(PLAIN, is_inverse=True))
     with pytest.raises(ConfigError, match="finer than the 10\\^-18"):
         money_unit(attrs.evolve(PLAIN, price_decimals=12, size_decimals=8))
+
+
+def test_money_of_any_size_is_shown_to_its_last_digit():
+    assert str(money(12_345_678_901_234_567_890_123_456_789_012_345)) == "12345678901234567.890123456789012345"
