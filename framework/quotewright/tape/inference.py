@@ -342,7 +342,11 @@ def fields_from_symbol(symbol: str, venue: str, market: str = "") -> dict[str, A
         base, quote = parts
     else:
         pair = parts[0] if parts else ""
-        quote = next((quote for quote in QUOTES if pair.endswith(quote) and len(pair) > len(quote)), "")
+        # XBTUSD and DOTUSD are quoted in USD: with TUSD they would leave a base of two letters, which none has.
+        quote = next(
+            (q for q in QUOTES if pair.endswith(q) and len(pair) > len(q) + 2 * (q == "TUSD")),
+            "",
+        )
         base = pair[: len(pair) - len(quote)]
         if not quote:
             if not tail:

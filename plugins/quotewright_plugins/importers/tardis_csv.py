@@ -20,6 +20,7 @@ from quotewright_plugins.importers.venues import market_of
 
 COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
 SIDES = {b"buy": BUY, b"sell": SELL, b"unknown": NO_SIDE, b"": NO_SIDE}
+SNAPSHOT_WORDS = {b"true": True, b"false": False, b"True": True, b"False": False, b"1": True, b"0": False}
 BOOKS = ("incremental_book_L2", "book_snapshot")
 RANK = dict.fromkeys(("incremental_book_L2", "book_snapshot"), 2)
 RANK |= {"trades": 0, "liquidations": 1, "quotes": 3, "derivative_ticker": 4}
@@ -119,12 +120,14 @@ class _Table:
         """Yield local time with the clock's shift, rank, *number* and the rows of each message."""
         rank = RANK[self.kind]
         newest_ns = 0
-        for rows in self._groups():
+        for group in self._groups():
+            rows = group
             try:
                 local_ns = nanoseconds(rows[0][self.local_timestamp] or rows[0][self.timestamp])
             except InputError as error:
-                self.stage.refuse(self.file, str(error))
-                continue
+                cells = rows[0][: self.width]
+                cells[self.timestamp] = cells[self.local_timestamp] = b""
+                rows, local_ns = [[*cells, str(error).encode()]], 0
             exchange = rows[0][self.exchange].decode("ascii", "replace")
             newest_ns = max(newest_ns, local_ns + self.stage.shift_ns(exchange))
             yield newest_ns, rank, number, rows
@@ -140,7 +143,15 @@ class _Table:
                 continue
             cells = text.split(b",")
             if len(cells) != self.width:
-                self.stage.refuse(self.file, f"should have {self.width} columns, has {len(cells)}")
+                fault = f"should have {self.width} columns, has {len(cells)}"
+                if len(cells) <= max(self.exchange, self.symbol, self.timestamp, self.local_timestamp):
+                    self.stage.refuse(self.file, fault)
+                    continue
+                if group:
+                    yield group
+                # A change that cannot be read is missing from its book: the row goes on, marked by one cell too many.
+                group, key = [], ()
+                yield [[*(cells + [b""] * self.width)[: self.width], fault.encode()]]
                 continue
             if not is_grouped:
                 yield [cells]
@@ -161,7 +172,11 @@ class _Table:
         found = self.sinks.get(exchange)
         if found is None:
             name = exchange.decode("ascii", "replace")
-            venue, market = market_of(self.stage.exchange or name)
+            try:
+                venue, market = market_of(self.stage.exchange or name)
+            except InputError as error:
+                self.stage.refuse(self.file, str(error))
+                return
             found = self.sinks[exchange] = (self.stage.sink(venue, market), name)
         sink, connection = found
         symbol = cells[self.symbol].decode("utf-8", "replace")
@@ -169,6 +184,8 @@ class _Table:
         receive_ns = self.stage.receive(connection, nanoseconds(local) or None)
         event_ns = 0
         try:
+            if len(cells) > self.width:
+                raise InputError(cells[-1].decode())
             # A time equal to the local one is the collector's, put there because the exchange sent none.
             if cells[self.timestamp] != local:
                 event_ns = nanoseconds(cells[self.timestamp])
@@ -183,7 +200,10 @@ class _Table:
 
     def _incremental_book_L2(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
         name = rows[0][self.symbol]
-        is_snapshot = rows[0][self.at["is_snapshot"]] == b"true"
+        word = rows[0][self.at["is_snapshot"]]
+        is_snapshot = SNAPSHOT_WORDS.get(word)
+        if is_snapshot is None:
+            raise InputError(f"{symbol}: is_snapshot should be true or false, was {word[:20]!r}")
         is_first = is_snapshot and name not in self.in_snapshot
         if is_snapshot:
             self.in_snapshot.add(name)

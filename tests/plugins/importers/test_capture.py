@@ -497,3 +497,11 @@ def test_updates_without_a_snapshot_and_frames_that_are_not_read_are_told(tmp_pa
 
     assert "binance usdm: no snapshot joins the updates of BTCUSDT, so there is no book of them" in info.notes
     assert "binance usdm: frames of kinds that are not read: kline 1" in info.notes
+
+
+def test_a_line_nested_without_end_is_one_bad_line(tmp_path: Path) -> None:
+    path = stamped(tmp_path / "deep.jsonl", session(), lambda _, stamp: stamp)
+    deep = b'{"ts":1,"src":"ws","msg":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
+    path.write_bytes(path.read_bytes() + deep)
+
+    assert import_file(path, tmp_path / "tape").refused_count == 1

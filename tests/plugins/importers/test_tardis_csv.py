@@ -13,6 +13,7 @@ from quotewright.kernel.codes import (
     BEST_QUOTE,
     BUY,
     EVENT_ESTIMATED,
+    GAP,
     IN_SNAPSHOT,
     LAST,
     LEVEL_DELETE,
@@ -212,3 +213,51 @@ def test_sample_files_become_tapes(tmp_path, name, expected):
     info = import_file(recorded(f"fixtures/tardis_csv/{name}"), tmp_path / "tape")
     assert (info.row_count, info.instruments[0].name) == expected
     assert info.verdicts[0].is_clean
+
+
+LATER = (
+    "900 5000 - bid 40000.1 9",
+    "1900 6000 - bid 40000 3",
+    "2900 7000 snap bid 40000.1 2",
+    "2900 7000 snap ask 41000 1",
+)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("binance-futures,BTCUSDT,{0},{1},false,bid,40000.1", "should have 8 columns, has 7"),
+        ("binance-futures,BTCUSDT,{0},{1},false,bid,40000.1,9,9", "should have 8 columns, has 9"),
+        ("binance-futures,BTCUSDT,{0},soon,false,bid,40000.1,9", "a time should be whole microseconds"),
+        ("binance-futures,BTCUSDT,{0},{1},maybe,bid,40000.1,9", "is_snapshot should be true or false"),
+        ("binance-futures,BTCUSDT,{0},{1},false,mid,40000.1,9", "side should be bid or ask"),
+    ],
+)
+def test_a_change_that_cannot_be_read_leaves_no_book_that_looks_good(tmp_path, broken, reason):
+    lines = book_rows(*SNAPSHOT, *LATER).splitlines()
+    lines[4] = broken.format(T + 900, T + 5000)
+
+    tape = imported(tmp_path, "\n".join(lines) + "\n")
+
+    assert kinds(tape)[4] == GAP
+    assert kinds(tape)[5] == SNAPSHOT_BEGIN
+    assert tape.info.refused_count == 1
+    assert reason in tape.info.refused[0].reason
+    assert tape.info.verdicts[0].gaps == 1
+
+
+def test_is_snapshot_may_be_written_as_other_programs_write_it(tmp_path):
+    text = book_rows(*SNAPSHOT, *LATER)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    plain = imported(tmp_path / "a", text)
+    titled = imported(tmp_path / "b", text.replace(",true,", ",True,").replace(",false,", ",False,"))
+
+    assert (titled.array == plain.array).all()
+
+
+def test_a_row_of_no_exchange_is_left_out(tmp_path):
+    tape = imported(tmp_path, book_rows(*SNAPSHOT) + f",BTCUSDT,{T + 900},{T + 5000},false,bid,40000.1,9\n")
+
+    assert tape.info.refused_count == 1
+    assert "exchange should be a name" in tape.info.refused[0].reason
