@@ -324,8 +324,9 @@ class Scanner:
 
     def grow(self) -> bool:
         """Make room for twice as many levels."""
-        larger = array("q", self.pairs)
-        larger.extend(array("q", bytes(8 * len(self.pairs))))
+        larger = array("q")
+        larger.frombytes(memoryview(self.pairs).cast("B"))
+        larger.frombytes(bytes(8 * len(self.pairs)))
         self.pairs = larger
         return True
 
@@ -356,9 +357,9 @@ def as_bytes(text: object, label: str, field: str) -> bytes:
         return text
     if isinstance(text, str):
         return text.encode("utf-8", "backslashreplace")
-    if isinstance(text, (bool, int, float)) or text is None:
-        raise InputError(f"{label} {field} should be a decimal number as text, was {text!r}".strip())
     try:
         return b"".join((text,))  # type: ignore[arg-type]  # any buffer, and nothing else
     except TypeError:
+        if isinstance(text, (bool, int, float)) or text is None:
+            raise InputError(f"{label} {field} should be a decimal number as text, was {text!r}".strip()) from None
         raise InputError(f"{label} {field} should be text, was {type(text).__name__}".strip()) from None

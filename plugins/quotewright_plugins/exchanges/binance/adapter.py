@@ -203,22 +203,23 @@ class BinanceAdapter(Prints):
     def _on_depth(self, event: Depth, symbol: str, receive_ns: int, sink: Sink) -> None:
         """Write an update that plainly follows at once; decide about every other."""
         book = self.books.get(symbol)
+        last_id = event.u
         if (
             book is None
             or book.state is not SYNCHRONISED
             or book.is_joining
             or event.s != symbol
             or not (
-                event.U <= book.last_id + 1 <= event.u and event.pu == NO_ID
+                event.U <= book.last_id + 1 <= last_id and event.pu == NO_ID
                 if self._is_spot
-                else event.pu == book.last_id < event.u >= event.U
+                else event.pu == book.last_id < last_id >= event.U
             )
         ):
             self._on_other_depth(event, symbol, receive_ns, sink)
             return
         stamp = event.T or event.E
         event_ns = stamp * 1_000_000 if stamp < 100_000_000_000_000 else stamp * 1_000
-        if sink.begin(symbol, event_ns, receive_ns, 0, event.u):
+        if sink.begin(symbol, event_ns, receive_ns, 0, last_id):
             try:
                 sink.bids(event.b)
                 sink.offers(event.a)
@@ -227,7 +228,7 @@ class BinanceAdapter(Prints):
                 raise
             sink.end()
         self.counters.updates += 1
-        book.last_id = event.u
+        book.last_id = last_id
         book.stale_run = 0
 
     def _on_other_depth(self, event: Depth, symbol: str, receive_ns: int, sink: Sink) -> None:
