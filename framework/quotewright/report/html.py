@@ -81,6 +81,7 @@ def render(summary: dict[str, Any], columns: Columns) -> str:
         body.append(_instrument(name, figures, _samples(columns, figures["id"]), _fills(columns, figures["id"])))
         body.append(_why(summary, figures))
     body.append(_risk(summary))
+    body.append(_venues(summary))
     body.append(_assumptions(summary))
     title = html.escape(f"{summary['name']}: {summary['verb']}")
     return (
@@ -312,6 +313,22 @@ def _risk(summary: dict[str, Any]) -> str:
         )
         parts.append("".join(lines) + "</table>")
     return "".join(parts)
+
+
+def _venues(summary: dict[str, Any]) -> str:
+    """Return what each venue counted on its own account, whatever that is."""
+    parts = []
+    for name, figures in summary["venues"].items():
+        rows = [(html.escape(key.replace("_", " ")), html.escape(_shown(value))) for key, value in figures.items()]
+        if rows:
+            parts.append(f"<h2>What venue {html.escape(name)} counted</h2>{_table(rows)}")
+    return "".join(parts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_shown(one)}" for key, one in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _assumptions(summary: dict[str, Any]) -> str:
