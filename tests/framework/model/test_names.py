@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -60,7 +61,7 @@ def attrs_of(name: InstrumentName) -> tuple[object, ...]:
 
 
 ASSETS = st.text("ABCXYZ0189", min_size=1, max_size=8)
-DAYS = st.dates().filter(lambda day: 2000 <= day.year < 2100).map(lambda day: day.strftime("%y%m%d"))
+DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31)).map(lambda day: day.strftime("%y%m%d"))
 STRIKES = st.decimals("0.01", "999999", places=2)
 
 
