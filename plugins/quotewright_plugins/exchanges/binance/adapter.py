@@ -103,7 +103,7 @@ class BinanceAdapter(Prints):
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
         if source == "ws":
-            route = self._routes.get(frame[11 : frame.find(b'"', 11)])
+            route = self._routes.get(frame.partition(b'","')[0])
             if route is not None and len(frame) <= self._frame_limit:
                 try:
                     route.handle(route.decode(frame).data, route.symbol, receive_ns, sink)
@@ -168,8 +168,8 @@ class BinanceAdapter(Prints):
 
     def _learn(self, frame: bytes, stream: str, word: str, symbol: str) -> None:
         """Remember how to read this stream in one step, if its frames begin as Binance writes them."""
-        key = stream.encode()
-        if len(self._routes) < _ROUTE_LIMIT and frame.startswith(_START + key + b'"'):
+        key = _START + stream.encode()
+        if len(self._routes) < _ROUTE_LIMIT and frame.startswith(key + b'","'):
             self._routes[key] = _Route(messages.COMBINED[word].decode, self._handlers[word], symbol, word == "depth")
 
     def _on_event(self, body: bytes, head: messages.Head, expected: str, receive_ns: int, sink: Sink) -> None:
