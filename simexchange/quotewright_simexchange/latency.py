@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from quotewright.config.units import Duration
 from quotewright.errors import ConfigError
 
 REFUSED = -1
@@ -52,7 +53,7 @@ class ConstantLatency(LatencyModel):
         return sent_ns + self.entry_ns + self.response_ns
 
     def describe(self) -> str:
-        return f"constant, entry {self.entry_ns} ns, response {self.response_ns} ns"
+        return f"constant, entry {Duration(self.entry_ns)}, response {Duration(self.response_ns)}"
 
 
 class InterpolatedLatency(LatencyModel):

@@ -192,7 +192,7 @@ def context(recording: Recording | None, **options: object) -> VenueContext:
 def test_venue_from_a_config_names_what_it_assumes() -> None:
     venue = replay(ReplaySettings(maker_fee="-0.5 bps", taker_fee="5 bps"))
     venue.connect(context(Recording().bid(0, 1000, 10)))
-    assert venue.figures()["latency"] == "constant, entry 5000000 ns, response 5000000 ns"
+    assert venue.figures()["latency"] == "constant, entry 5ms, response 5ms"
     assert any("maker -0.00005, taker 0.0005" in sentence for sentence in venue.assumptions())
 
 
