@@ -32,6 +32,7 @@ cdef class View:
     cdef readonly long long messages
     cdef readonly long long rows
     cdef readonly long long trades
+    cdef readonly object printed_steps
     cdef public long long next_check_ns
     cdef public list signals
     cdef public Markouts markouts

@@ -115,6 +115,7 @@ class View:
         self.messages = 0
         self.rows = 0
         self.trades = 0
+        self.printed_steps = 0
         self.next_check_ns = NEVER
         self.signals: list[Signal] = []
         self.flows: list[Signal] = []
@@ -155,6 +156,7 @@ class View:
                 size = rows.words[at + 3]
                 self.traded = True
                 self.trades += 1
+                self.printed_steps += size
                 self.last_trade_steps = price
                 if self.flows:
                     self.on_trade((rows.words[at + 5] >> 8) & 255, price, size)

@@ -121,6 +121,7 @@ def _instrument(session: Session, view: View) -> dict[str, Any]:
         "book_messages": view.messages,
         "book_crossings": view.book.crossings,
         "trades": view.trades,
+        "printed": view.instrument.size_from_steps(view.printed_steps),
         "quotes": session.recorder.statistics[view.instrument_id].summary(),
         "price_decimals": view.instrument.price_decimals,
         "tick_steps": view.instrument.tick_steps,

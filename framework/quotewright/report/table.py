@@ -80,10 +80,25 @@ def notes(summary: dict[str, Any]) -> list[str]:
     for name, figures in summary["instruments"].items():
         if figures["fills"] < FEW_FILLS:
             sentences.append(f"{name}: {why_few_fills(summary, figures)}")
+        share = share_of_market(figures)
+        if summary["tape"] is not None and share > LARGE_SHARE:
+            sentences.append(
+                f"{name}: our fills come to {percent(share)} of what was printed in the recorded market, which could not "
+                "react to them: quote less to believe them"
+            )
     return sentences
 
 
 FEW_FILLS = 20
+LARGE_SHARE = 0.1
+"""Share of the prints of a recorded market beyond which fills are doubtful."""
+
+
+def share_of_market(figures: dict[str, Any]) -> float:
+    """Return the quantity we traded as a share of the quantity that the market printed."""
+    printed = float(figures["printed"])
+    ours = float(figures["bought"]) + float(figures["sold"])
+    return ours / printed if printed else (1.0 if ours else 0.0)
 
 
 def why_few_fills(summary: dict[str, Any], figures: dict[str, Any]) -> str:
