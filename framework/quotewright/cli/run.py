@@ -223,5 +223,7 @@ def keep(outcome: Outcome, folder: Path, with_report: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON object; Decimals come out as exact numbers."""
-    encoded = msgspec.json.Encoder(decimal_format="number").encode(value)
+    from quotewright.runtime.folder import readable
+
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(readable(value))
     click.echo(msgspec.json.format(encoded, indent=2).decode())

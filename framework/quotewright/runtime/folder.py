@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.json"
 REPORT = "report.html"
+CONFIG = "config.toml"
+ORDERS = "orders.jsonl"
 
 
 def new_folder(config: Config, verb: str, out: Path | None) -> Path:
@@ -29,6 +31,8 @@ def new_folder(config: Config, verb: str, out: Path | None) -> Path:
             raise ConfigError(f"--out {out}: should be a folder, is a file")
         if (out / SUMMARY).exists():
             raise ConfigError(f"--out {out}: holds another run; name a new folder")
+        if (out / CONFIG).exists() and not (out / ORDERS).exists():  # a file of the user, no leaving of a run
+            raise ConfigError(f"--out {out}: holds a {CONFIG}, which the run would overwrite; name a new folder")
         return _made(out)
     started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     pattern = config.run.record
@@ -56,8 +60,19 @@ def _made(path: Path) -> Path:
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Write ``summary.json``."""
-    encoded = msgspec.json.Encoder(decimal_format="number").encode(summary)
+    encoded = msgspec.json.Encoder(decimal_format="number").encode(readable(summary))
     (folder / SUMMARY).write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+
+
+def readable(value: Any) -> Any:
+    """Return *value* with every text such that UTF-8 can hold it: names of files need not be of any encoding."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {readable(key): readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [readable(item) for item in value]
+    return value
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
