@@ -219,7 +219,12 @@ def _config(values: dict[str, Any], sources: dict[str, str], files: list[str]) -
     label = files[-1]
     tables: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for section, kind in SECTIONS.items():
+        named = [name for name, raw in values.get(section, {}).items() if "plugin" in raw]
         for name, raw in values.get(section, {}).items():
+            hint = "" if "plugin" in raw else suggestion(name, named)
+            if hint:
+                where, _ = _origins(f"{section}.{name}", raw, sources, label)
+                raise ConfigError(f"{where}: this table names no plugin{hint}")
             tables[section][name] = _table(kind, name, raw, sources, label)
     return Config(
         run=_plain_table(RunTable, "run", values, sources, label),

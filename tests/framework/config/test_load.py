@@ -147,6 +147,11 @@ FAULTS = {
         (),
         "paper.toml: risk.position: missing key 'plugin': text in quotes",
     ),
+    "option for a misspelt table": (
+        PAPER,
+        ("risk.positon.limit=1",),
+        "--set: risk.positon: this table names no plugin; did you mean 'position'?",
+    ),
     "misspelt key of the run": (
         "config_version = 1\n[run]\nsed = 1\n",
         (),
