@@ -39,7 +39,7 @@ cdef class OrderBook(LevelIndex):
     cdef bint _leave_level(self, long long order) except -1
     @cython.locals(at=cython.longlong)
     cdef bint _emit(self, long long kind, long long order, long long other, long long price, long long quantity, long long leaves, long long other_leaves, long long code, long long account, long long other_account, long long number) except -1
-    @cython.locals(found=list, index=cython.longlong, at=cython.longlong)
+    @cython.locals(words='const long long[::1]', found=list, at=cython.longlong, _=cython.longlong)
     cpdef list events(self)
     cpdef long long event(self, long long index, long long column) except? -1
     cpdef long long open_quantity(self, long long side) except -1

@@ -184,24 +184,26 @@ class OrderBook(LevelIndex):
 
     def events(self) -> list[tuple[int, ...]]:
         """Return the events as tuples of the columns of an event row."""
+        words = self.event_words
         found: list[tuple[int, ...]] = []
-        for index in range(self.event_count):
-            at = index * EVENT_WORDS
+        at = 0
+        for _ in range(self.event_count):
             found.append(
                 (
-                    self.event_words[at],
-                    self.event_words[at + 1],
-                    self.event_words[at + 2],
-                    self.event_words[at + 3],
-                    self.event_words[at + 4],
-                    self.event_words[at + 5],
-                    self.event_words[at + 6],
-                    self.event_words[at + 7],
-                    self.event_words[at + 8],
-                    self.event_words[at + 9],
-                    self.event_words[at + 10],
+                    words[at],
+                    words[at + 1],
+                    words[at + 2],
+                    words[at + 3],
+                    words[at + 4],
+                    words[at + 5],
+                    words[at + 6],
+                    words[at + 7],
+                    words[at + 8],
+                    words[at + 9],
+                    words[at + 10],
                 )
             )
+            at += EVENT_WORDS
         return found
 
     def event(self, index: int, column: int) -> int:
