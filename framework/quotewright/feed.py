@@ -201,7 +201,7 @@ class FeedAdapter:
             receive_ns: When it was received here; rows released from a buffer carry the time of release.
             sink: Where whole messages go.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks on_message()")
+        raise TypeError(f"{type(self).__name__} lacks on_message()")
 
     def market(self, context: FeedContext) -> Market:
         """Open the market of a run: by default the tape that the run was given.

@@ -17,19 +17,19 @@ class LatencyModel:
 
     def arrival_ns(self, sent_ns: int) -> int:
         """Return when a command sent at *sent_ns* is at the venue, or REFUSED."""
-        raise NotImplementedError(f"{type(self).__name__} lacks arrival_ns()")
+        raise TypeError(f"{type(self).__name__} lacks arrival_ns()")
 
     def known_ns(self, venue_ns: int) -> int:
         """Return when what happened at the venue at *venue_ns* is known here."""
-        raise NotImplementedError(f"{type(self).__name__} lacks known_ns()")
+        raise TypeError(f"{type(self).__name__} lacks known_ns()")
 
     def refusal_ns(self, sent_ns: int) -> int:
         """Return when the refusal of a command sent at *sent_ns* is known here."""
-        raise NotImplementedError(f"{type(self).__name__} lacks refusal_ns()")
+        raise TypeError(f"{type(self).__name__} lacks refusal_ns()")
 
     def describe(self) -> str:
         """Return the name of the model and its parameters, for the report."""
-        raise NotImplementedError(f"{type(self).__name__} lacks describe()")
+        raise TypeError(f"{type(self).__name__} lacks describe()")
 
 
 class ConstantLatency(LatencyModel):

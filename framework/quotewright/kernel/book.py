@@ -62,19 +62,19 @@ class BookModel:
         Rows of other kinds than levels, snapshots, gaps and resyncs are passed over. A book that is crossed (bid >=
         offer) after the message is suspect; if the next message leaves it crossed it is stale.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks apply()")
+        raise TypeError(f"{type(self).__name__} lacks apply()")
 
     def size_at(self, side: int, price: int) -> int:
         """Return the size at *price* steps on *side*, 0 if there is no such level."""
-        raise NotImplementedError(f"{type(self).__name__} lacks size_at()")
+        raise TypeError(f"{type(self).__name__} lacks size_at()")
 
     def levels(self, side: int, count: int) -> list[tuple[int, int]]:
         """Return up to *count* levels ``(price, size)`` in steps, best first; all of them for a negative count."""
-        raise NotImplementedError(f"{type(self).__name__} lacks levels()")
+        raise TypeError(f"{type(self).__name__} lacks levels()")
 
     def level_count(self, side: int) -> int:
         """Return how many levels *side* has."""
-        raise NotImplementedError(f"{type(self).__name__} lacks level_count()")
+        raise TypeError(f"{type(self).__name__} lacks level_count()")
 
     def apply_messages(self, rows: Rows, first: int, last: int, instrument: int) -> int:
         """Apply every message of *instrument* in rows ``[first, last)``, one by one; return how many there were."""

@@ -85,7 +85,7 @@ class CheckRule(RiskRule):
 
     def check(self, order: NewOrder | AmendOrder, view: View) -> str:
         """Return a sentence with the numbers if *order* must not leave, an empty text if it may."""
-        raise NotImplementedError(f"{type(self).__name__} lacks check()")
+        raise TypeError(f"{type(self).__name__} lacks check()")
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         why = self.check(command, view)

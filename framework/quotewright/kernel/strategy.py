@@ -91,4 +91,4 @@ class Strategy:
 
     def on_wake(self, view: View, quotes: Quotes) -> None:
         """State the wanted quotes for the market in *view*."""
-        raise NotImplementedError(f"{type(self).__name__} lacks on_wake()")
+        raise TypeError(f"{type(self).__name__} lacks on_wake()")

@@ -37,7 +37,7 @@ class Venue:
 
     def submit(self, command: Command, now_ns: int) -> bool:
         """Hand *command* over at *now_ns*; its outcome arrives as reports. A bad order is rejected, never raised on."""
-        raise NotImplementedError(f"{type(self).__name__} lacks submit()")
+        raise TypeError(f"{type(self).__name__} lacks submit()")
 
     def take_reports(self, now_ns: int) -> list[Report]:
         """Return the reports known here at or before *now_ns*, in order, each once; each carries its ``receive_ns``."""

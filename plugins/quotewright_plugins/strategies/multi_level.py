@@ -42,7 +42,7 @@ class MultiLevelMaker(Strategy):
 
     def centre_and_half(self, view: View) -> tuple[float, float] | None:
         """Return the centre and the half-spread in ticks, or None to quote nothing now."""
-        raise NotImplementedError(f"{type(self).__name__} lacks centre_and_half()")
+        raise TypeError(f"{type(self).__name__} lacks centre_and_half()")
 
     def on_wake(self, view: View, quotes: Quotes) -> None:
         """State the quotes of all levels."""

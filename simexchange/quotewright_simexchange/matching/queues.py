@@ -55,7 +55,7 @@ class ProbQueue(QueueModel):
 
     def weight(self, quantity: float) -> float:
         """Return ``f(quantity)``, growing from 0."""
-        raise NotImplementedError(f"{type(self).__name__} lacks weight()")
+        raise TypeError(f"{type(self).__name__} lacks weight()")
 
     def share_behind(self, ahead: float, behind: float) -> float:
         if self.form == 1:

@@ -48,7 +48,7 @@ class MarketReplay(Venue):
 
     def fill(self, market: Market, order: OwnOrder, price_ticks: int, lots: int, kind: int, now_ns: int) -> bool:
         """Book one execution of *order*, for the evidence *kind*."""
-        raise NotImplementedError(f"{type(self).__name__} lacks fill()")
+        raise TypeError(f"{type(self).__name__} lacks fill()")
 
     def take_message(self, rows: Rows, first: int, last: int, now_ns: int) -> bool:
         """Let rows ``[first, last)``, one message, happen at *now_ns*: first to our orders, then to the book."""

@@ -243,7 +243,7 @@ def test_a_check_rule_takes_one_method():
     refusal = stage.gate.verdict(order(BUY, 2), stage.view)
     assert (refusal.rule, refusal.reason, refusal.text) == ("Odd", "limit", "2 lots is even")
     assert stage.ask(BUY, 3) == ""
-    with pytest.raises(NotImplementedError, match=r"CheckRule lacks check\(\)"):
+    with pytest.raises(TypeError, match=r"CheckRule lacks check\(\)"):
         CheckRule().check(order(BUY, 1), stage.view)
 
 
