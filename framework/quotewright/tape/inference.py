@@ -50,7 +50,7 @@ class Decimals:
     def __init__(self) -> None:
         self.seen: set[str] = set()
         self.counts = [0] * (MAX_DIGITS + 2)
-        self.whole_digits = 1
+        self.whole_counts = [0] * (MAX_DIGITS + 1)
 
     def add(self, texts: set[str], field: str) -> None:
         """Count *texts*; InputError names *field* if one is no number."""
@@ -64,11 +64,12 @@ class Decimals:
             whole, fraction, exponent = match.groups("")
             if exponent:
                 whole, _, fraction = f"{Decimal(text):f}".partition(".")
+            digits = len(whole.lstrip("+-0"))
+            if digits > MAX_DIGITS:
+                raise InputError(f"{field} should have at most {MAX_DIGITS} digits, was {text[:60]!r}")
             decimals = len(fraction.rstrip("0"))
             self.counts[min(decimals, MAX_DIGITS + 1)] += 1
-            digits = len(whole.lstrip("+-0"))
-            if digits > self.whole_digits:
-                self.whole_digits = digits
+            self.whole_counts[digits] += 1
         if len(self.seen) > REMEMBERED:
             self.seen.clear()
         self.seen |= fresh
@@ -79,9 +80,14 @@ class Decimals:
 
     @property
     def finest(self) -> int:
-        """Return the most decimals seen that leave room for the whole digits in 18."""
-        room = max(0, MAX_DIGITS - self.whole_digits)
-        return max((decimals for decimals in range(room + 1) if self.counts[decimals]), default=0)
+        """Return the decimals at which fewest of the numbers do not fit: too fine, or too large for 18 digits.
+
+        One absurd number costs itself, not the others. Of equal ones the coarsest: no finer than anything seen.
+        """
+        return min(
+            range(MAX_DIGITS + 1),
+            key=lambda decimals: sum(self.counts[decimals + 1 :]) + sum(self.whole_counts[MAX_DIGITS - decimals + 1 :]),
+        )
 
     def usual(self) -> int:
         """Return the most decimals that at least one number in a thousand (and ten of them) has."""

@@ -42,6 +42,24 @@ def test_decimals_leave_room_for_the_whole_digits():
     assert decimals.finest == 1
 
 
+@pytest.mark.parametrize("absurd", ["123456789012345678", "1e17", "0.123456789012345678"])
+def test_one_absurd_number_does_not_cost_the_others_their_decimals(absurd):
+    decimals = Decimals()
+    decimals.add({f"{number}.{number % 1000:03d}" for number in range(60_000, 60_050)}, "price")
+    decimals.add({absurd}, "price")
+    assert decimals.finest in (3, 13)
+    assert all(len(str(number)) + decimals.finest <= 18 for number in range(60_000, 60_050))
+
+
+@pytest.mark.parametrize("text", ["1e400", "1e18", "1234567890123456789", "9e999"])
+def test_numbers_beyond_eighteen_digits_are_refused_at_once(text):
+    decimals = Decimals()
+    decimals.add({"1.25"}, "size")
+    with pytest.raises(InputError, match="size should have at most 18 digits"):
+        decimals.add({text}, "size")
+    assert decimals.finest == 2
+
+
 def steps(*values: int) -> Grid:
     grid = Grid()
     grid.add(np.array(values, np.int64))

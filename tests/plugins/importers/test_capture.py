@@ -505,3 +505,21 @@ def test_a_line_nested_without_end_is_one_bad_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + deep)
 
     assert import_file(path, tmp_path / "tape").refused_count == 1
+
+
+@pytest.mark.parametrize("absurd", [b"1e400", b"123456789012345678", b"1e-400"])
+def test_an_absurd_number_costs_its_own_message(tmp_path: Path, absurd: bytes) -> None:
+    lines = session()
+    at = next(number for number, line in enumerate(lines) if number > 20 and b"bookTicker" in line.raw)
+    texts = [line.capture() for line in lines]
+    best = json.loads(texts[at])
+    data = best["msg"].get("data", best["msg"])
+    data["B"] = absurd.decode()
+    texts[at] = json.dumps(best).encode() + b"\n"
+    path = tmp_path / "absurd.jsonl"
+    path.write_bytes(b"".join(texts))
+
+    info = import_file(path, tmp_path / "tape")
+
+    assert [refused.line for refused in info.refused] == [at + 1]
+    assert info.verdicts[0].is_clean
