@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", default=[], choices=list(BENCHMARKS), help="one benchmark; repeatable"
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: under a minute, noisier")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: some seconds, noisier")
     options = parser.parse_args(arguments)
     found = run(
         QUICK if options.quick else FULL,

@@ -75,13 +75,13 @@ def to_book(count: int, seed: int, repeats: int) -> list[Measured]:
         book.apply(buffer, 0, buffer.count)
 
         def work() -> tuple[int, int]:
-            on_message, apply, truncate = adapter.on_message, book.apply, buffer.truncate
-            at = 1
+            on_message, apply = adapter.on_message, book.apply
+            last = buffer.count
             for frame in made:
-                truncate(0)
-                on_message(frame, "ws", None, at, sink)
-                apply(buffer, 0, buffer.count)
-                at += 1
+                first = last
+                on_message(frame, "ws", None, 1, sink)
+                last = buffer.count
+                apply(buffer, first, last)
             assert adapter.counters.updates >= count, "the adapter passed frames over"
             return book.best_bid, book.best_offer
 
