@@ -88,7 +88,7 @@ def matching(size: Size) -> list[Result]:
             _result(
                 "matching",
                 f"a Python call, events read, {mix.name}",
-                matching.calls(mix, count // 10, SEED, size.rounds),
+                matching.calls(mix, count // 10, SEED, 3 * size.rounds),
             )
         )
     return found
@@ -127,7 +127,9 @@ def frames(size: Size) -> list[Result]:
     from bench import frames
 
     return [
-        _result("frames", "Binance depth frame to book, per message", frames.to_book(size.frames, SEED, size.rounds))
+        _result(
+            "frames", "Binance depth frame to book, per message", frames.to_book(size.frames, SEED, 3 * size.rounds)
+        )
     ]
 
 
