@@ -31,7 +31,7 @@ from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import Rows
 from quotewright.kernel.sink import TapeSink
 from quotewright.model.instrument import Instrument
-from quotewright.tape.causality import BASE_LATENCY_NS, BOOK_KINDS, CausalRows, Connection
+from quotewright.tape.causality import BASE_LATENCY_NS, BOOK_KINDS, DOUBTFUL_NS, CausalRows, Connection
 from quotewright.tape.inference import (
     Grid,
     Observed,
@@ -206,8 +206,11 @@ class _WriteStage(Stage):
                 current = self.connections[connection] = Connection(connection)
             self.current = current
         recorded_ns = current.stamp(stamp_ns)
-        # Before the first stamp, the first event tells the time: a row must not stand at the beginning of the epoch.
-        receive_ns = recorded_ns + self.shifts.get(connection, 0) if recorded_ns else self.earliest.get(connection, 0)
+        earliest_ns = self.earliest.get(connection, 0)
+        receive_ns = recorded_ns + self.shifts.get(connection, 0) if recorded_ns else earliest_ns
+        # Before the first good stamp, the first event tells the time: no row may stand at the beginning of the epoch.
+        if receive_ns < earliest_ns - DOUBTFUL_NS:
+            receive_ns = earliest_ns
         if receive_ns > self.newest_ns:
             self.newest_ns = receive_ns
         return self.newest_ns

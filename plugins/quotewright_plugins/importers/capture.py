@@ -50,7 +50,7 @@ def envelope(text: bytes) -> Line:
             return Line(int(stamp), "rest" if is_answer else "ws", None, msgspec.Raw(frame))
     try:
         return DECODER.decode(text)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"should be a JSON object with ts, src and msg ({error}), was {shown(text)}") from None
 
 

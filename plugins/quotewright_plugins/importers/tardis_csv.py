@@ -54,9 +54,11 @@ def nanoseconds(cell: bytes) -> int:
         stamp = int(cell)
     except ValueError:
         raise InputError(f"a time should be whole microseconds, was {cell[:40]!r}") from None
-    if stamp >= 10**17:
-        return stamp
-    return stamp * 1_000 if stamp >= 10**14 else stamp * 1_000_000
+    if stamp < 10**17:
+        stamp *= 1_000 if stamp >= 10**14 else 1_000_000
+    if not 0 <= stamp < 1 << 63:
+        raise InputError(f"a time should be microseconds since 1970, was {cell[:40]!r}")
+    return stamp
 
 
 class TardisCsvImporter(Importer):

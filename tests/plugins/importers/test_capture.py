@@ -523,3 +523,45 @@ def test_an_absurd_number_costs_its_own_message(tmp_path: Path, absurd: bytes) -
 
     assert [refused.line for refused in info.refused] == [at + 1]
     assert info.verdicts[0].is_clean
+
+
+def test_a_line_that_is_no_utf_8_costs_itself(tmp_path: Path) -> None:
+    lines = session()
+    at = next(number for number, line in enumerate(lines) if number > 20 and b"bookTicker" in line.raw)
+    texts = [line.capture() for line in lines]
+    texts[at] = texts[at].replace(b'"src":"ws"', b'"src":"w\xff"')
+    path = tmp_path / "bytes.jsonl"
+    path.write_bytes(b"".join(texts))
+
+    info = import_file(path, tmp_path / "tape")
+
+    assert [refused.line for refused in info.refused] == [at + 1]
+
+
+@pytest.mark.parametrize("first", [1, 1_700_000])
+def test_a_first_stamp_at_the_beginning_of_the_epoch_is_not_believed(tmp_path: Path, first: int) -> None:
+    lines = session("spot")
+    plain = import_file(stamped(tmp_path / "plain.jsonl", lines, lambda _, stamp: stamp), tmp_path / "plain")
+
+    info = import_file(
+        stamped(tmp_path / "wrong.jsonl", lines, lambda number, stamp: stamp if number else first), tmp_path / "wrong"
+    )
+
+    assert span_s(info) < span_s(plain) + 2
+
+
+@pytest.mark.parametrize("stamp", [9_300_000_000_000, 99_999_999_999_999, 9_200_000_000_000_000])
+def test_an_event_time_far_off_never_leaves_64_bits(tmp_path: Path, stamp: int) -> None:
+    lines = session()
+    at = next(number for number, line in enumerate(lines) if number > 20 and b"bookTicker" in line.raw)
+    texts = [line.capture() for line in lines]
+    best = json.loads(texts[at])
+    best["msg"].get("data", best["msg"]).update(E=stamp, T=stamp)
+    texts[at] = json.dumps(best).encode() + b"\n"
+    path = tmp_path / "far.jsonl"
+    path.write_bytes(b"".join(texts))
+
+    import_file(path, tmp_path / "tape")
+
+    with TapeFile.open(tmp_path / "tape") as tape:
+        tape.require_causal()

@@ -218,7 +218,7 @@ class BinanceAdapter(Prints):
             self._on_other_depth(event, symbol, receive_ns, sink)
             return
         stamp = event.T or event.E
-        event_ns = stamp * 1_000_000 if stamp < 100_000_000_000_000 else stamp * 1_000
+        event_ns = stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000
         if sink.begin(symbol, event_ns, receive_ns, 0, last_id):
             try:
                 sink.bids(event.b)
@@ -283,7 +283,7 @@ class BinanceAdapter(Prints):
     def _apply(self, book: FeedBook, event: Depth, receive_ns: int, flags: int, sink: Sink) -> None:
         """Write one update as one message, whole or not at all."""
         stamp = event.T or event.E
-        event_ns = stamp * 1_000_000 if stamp < 100_000_000_000_000 else stamp * 1_000
+        event_ns = stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000
         if sink.begin(book.symbol, event_ns, receive_ns, flags, event.u):
             try:
                 sink.bids(event.b)

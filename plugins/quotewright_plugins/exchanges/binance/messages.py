@@ -17,8 +17,8 @@ NO_ID = -1
 
 
 def nanoseconds(stamp: int) -> int:
-    """Return nanoseconds for *stamp*, which is in milliseconds below 10**14 and in microseconds above."""
-    return stamp * 1_000_000 if stamp < 100_000_000_000_000 else stamp * 1_000
+    """Return nanoseconds for *stamp*, which is in milliseconds below 9.2e12 (the year 2261), else in microseconds."""
+    return stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000
 
 
 class Depth(msgspec.Struct, gc=False, tag_field="e", tag="depthUpdate"):

@@ -73,7 +73,9 @@ class Prints(FeedAdapter):
             self.counters.stale_dropped += 1
             return
         stamp = event.T or event.E
-        if sink.begin(symbol, stamp * 1_000_000 if stamp < 10**14 else stamp * 1_000, receive_ns, 0, event.u):
+        if sink.begin(
+            symbol, stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000, receive_ns, 0, event.u
+        ):
             try:
                 sink.best(event.b, event.B, event.a, event.A)
             except InputError:
