@@ -87,7 +87,7 @@ def matching(size: Size) -> list[Result]:
         found.append(
             _result(
                 "matching",
-                f"a Python call, events read, {mix.name}",
+                f"a Python call, {mix.name}",
                 matching.calls(mix, count // 10, SEED, 3 * size.rounds),
             )
         )

@@ -153,12 +153,31 @@ def bulk(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
 
 
 def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
-    """One Python call a command, with the events of each read."""
+    """One Python call a command; once with the events of each read as tuples, once with their number alone."""
     rows, standing = commands(mix, count, seed)
     view = memoryview(rows)
     listed = _listed(rows)
 
     def core() -> Work:
+        core = MatchingCore()
+        core.run(view, 0, standing)
+        timed = listed[standing:]
+
+        def work() -> MatchingCore:
+            new, cancel, amend = core.new, core.cancel, core.amend
+            events = 0
+            for operation, order, account, side, kind, price, quantity, tif, _, _ in timed:
+                if operation == AMEND:
+                    events += amend(order, account, price, quantity)
+                elif operation == NEW:
+                    events += new(order, account, side, kind, price, quantity, tif)
+                else:
+                    events += cancel(order, account)
+            return core
+
+        return work
+
+    def reading() -> Work:
         core = MatchingCore()
         core.run(view, 0, standing)
         timed = listed[standing:]
@@ -183,6 +202,7 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
     return compare(
         [
             Candidate(name="core", units=count, prepare=core, check=_state, target_ns=300),
+            Candidate(name="core, every event read", units=count, prepare=reading, check=_state, target_ns=300),
             Candidate(name="SortedDict", units=count, prepare=lambda: _plain(listed, standing), check=_plain_state),
         ],
         repeats,
