@@ -32,7 +32,9 @@ BASE_LATENCY_NS: Final = 1_000_000
 QUANTILES: Final = {"p01": 0.01, "p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 SAMPLES: Final = 1 << 16
 DOUBTFUL_NS: Final = 86_400_000_000_000
-"""A stamp a day past the one before it is believed when the next one confirms it: one wrong stamp must not end time."""
+"""A stamp a day past the one before it is believed when the next one confirms it: one wrong stamp must not end time.
+
+An event time a day off what the others say is not believed at all."""
 BOOK_KINDS: Final = (LEVEL_SET, LEVEL_DELETE, SNAPSHOT_BEGIN, GAP, RESYNC)
 
 
@@ -52,6 +54,9 @@ class Connection:
     doubted_ns: int = 0
     missing_stamps: int = 0
     first_event_ns: int = 0
+    doubtful_events: int = 0
+    usual_ns: int | None = None
+    agreed: int = 0
     every: int = 1
     samples: list[int] = attrs.Factory(list)
 
@@ -80,10 +85,21 @@ class Connection:
         if not event_ns:
             self.without_event_time += 1
             return
-        self.first_event_ns = self.first_event_ns or event_ns
         if not receive_ns:
+            self.first_event_ns = self.first_event_ns or event_ns
             return
         difference = receive_ns - event_ns
+        if self.usual_ns is None or (self.agreed == 1 and abs(difference - self.usual_ns) > DOUBTFUL_NS):
+            # The first one may be the odd one: until a second agrees with it the next one counts instead.
+            if self.usual_ns is not None or not self.first_event_ns:
+                self.first_event_ns = event_ns
+            self.doubtful_events += self.agreed
+            self.usual_ns, self.agreed = difference, 0
+            self.smallest_ns, self.largest_ns, self.messages, self.samples = NEVER, -NEVER, 0, []
+        elif abs(difference - self.usual_ns) > DOUBTFUL_NS:
+            self.doubtful_events += 1
+            return
+        self.agreed += 1
         if difference < self.smallest_ns:
             self.smallest_ns = difference
         if flags & RELEASED:
@@ -148,6 +164,12 @@ class CausalRows:
             return
         base = self.base_latency_ns
         event, receive = rows["event_ns"], rows["receive_ns"]
+        # An event a day after its receipt is a wrong number: believed, it would hold up everything behind it.
+        # Where stamps are missing for days, what most events say is the measure.
+        is_absurd = (event - receive > DOUBTFUL_NS) & (receive > 0)
+        if is_absurd.any():
+            is_absurd &= event - int(np.median(event)) > DOUBTFUL_NS
+            rows["flags"][is_absurd] |= EVENT_ESTIMATED
         is_estimated = (rows["flags"] & EVENT_ESTIMATED) != 0
         least = np.where(is_estimated, receive, event + base)
         np.maximum(receive, least, out=receive)

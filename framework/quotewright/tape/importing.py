@@ -585,6 +585,10 @@ def _remark(stage: Stage, survey: _SurveyStage, files: Sequence[RecordedFile], b
                 f"{found.name}: {found.doubtful_stamps} receive times leap ahead by more than a day and were not "
                 "believed; those lines are received with the line before them"
             )
+        if found.doubtful_events:
+            stage.note(
+                f"{found.name}: {found.doubtful_events} event times are more than a day off and were not believed"
+            )
         if found.farthest_back_ns > STRAY_NS:
             stage.note(
                 f"{found.name}: receive times go back by up to {found.farthest_back_ns / 1e9:.1f} s; until they pass "

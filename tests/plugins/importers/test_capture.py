@@ -550,10 +550,11 @@ def test_a_first_stamp_at_the_beginning_of_the_epoch_is_not_believed(tmp_path: P
     assert span_s(info) < span_s(plain) + 2
 
 
-@pytest.mark.parametrize("stamp", [9_300_000_000_000, 99_999_999_999_999, 9_200_000_000_000_000])
-def test_an_event_time_far_off_never_leaves_64_bits(tmp_path: Path, stamp: int) -> None:
+@pytest.mark.parametrize("stamp", [1, 9_000_000_000_000, 9_300_000_000_000, 99_999_999_999_999, 9_200_000_000_000_000])
+@pytest.mark.parametrize("least", [0, 20])
+def test_an_event_time_far_off_moves_no_clock(tmp_path: Path, stamp: int, least: int) -> None:
     lines = session()
-    at = next(number for number, line in enumerate(lines) if number > 20 and b"bookTicker" in line.raw)
+    at = next(number for number, line in enumerate(lines) if number >= least and b"bookTicker" in line.raw)
     texts = [line.capture() for line in lines]
     best = json.loads(texts[at])
     best["msg"].get("data", best["msg"]).update(E=stamp, T=stamp)
@@ -561,7 +562,10 @@ def test_an_event_time_far_off_never_leaves_64_bits(tmp_path: Path, stamp: int) 
     path = tmp_path / "far.jsonl"
     path.write_bytes(b"".join(texts))
 
-    import_file(path, tmp_path / "tape")
+    info = import_file(path, tmp_path / "tape")
 
+    assert abs(info.connections[0].shift_ns) < 10_000_000_000
+    assert span_s(info) < 60
+    assert any("1 event times are more than a day off" in note for note in info.notes)
     with TapeFile.open(tmp_path / "tape") as tape:
         tape.require_causal()
