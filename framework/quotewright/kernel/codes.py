@@ -24,9 +24,7 @@ INDEX: Final = 11  # price in 10^-9 of quote currency
 FUNDING: Final = 12  # price holds the rate in 10^-15, size the next funding time in ns
 LIQUIDATION: Final = 13  # side buy: a short was liquidated
 OPEN_INTEREST: Final = 14
-GAP: Final = (
-    15  # the book is stale from here; size holds the number of updates known to be missing, 0 unknown
-)
+GAP: Final = 15  # the book is stale from here; size holds the number of updates known to be missing, 0 unknown
 RESYNC: Final = 16  # the snapshot that follows makes the book good again
 CONNECTION: Final = 17  # size 1 up, 0 down
 INSTRUMENT_CHANGE: Final = 18  # price and size hold the new tick and lot in steps
@@ -83,9 +81,7 @@ NEVER: Final = 0x7FFF_FFFF_FFFF_FFFF
 # Status of a book.
 BOOK_EMPTY: Final = 0  # no snapshot yet
 BOOK_GOOD: Final = 1
-BOOK_SUSPECT: Final = (
-    2  # crossed after a message: quotes are withheld; stale if the next message leaves it crossed
-)
+BOOK_SUSPECT: Final = 2  # crossed after a message: quotes are withheld; stale if the next message leaves it crossed
 BOOK_STALE: Final = 3  # a gap, a failed check, silence, or still crossed: until the next snapshot
 
 BOOK_STATUS_NAMES: Final = ("empty", "good", "suspect", "stale")

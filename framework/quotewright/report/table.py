@@ -83,8 +83,8 @@ def notes(summary: dict[str, Any]) -> list[str]:
         share = share_of_market(figures)
         if summary["tape"] is not None and share > LARGE_SHARE:
             sentences.append(
-                f"{name}: our fills come to {percent(share)} of what was printed in the recorded market, which could not "
-                "react to them: quote less to believe them"
+                f"{name}: our fills come to {percent(share)} of what was printed in the recorded market, "
+                "which could not react to them: quote less to believe them"
             )
     return sentences
 

@@ -267,10 +267,10 @@ class BinanceAdapter(Prints):
         return event.u < last_id if is_joining and not self._is_spot else event.u <= last_id
 
     def _joins(self, event: Depth, last_id: int) -> bool:
-        """5: the first update after a snapshot must overlap it."""
+        """5: the first update after a snapshot must overlap it; on futures it may also continue it, told by ``pu``."""
         if self._is_spot:
             return event.U <= last_id + 1 <= event.u
-        return event.U <= last_id <= event.u
+        return event.U <= last_id <= event.u or event.pu == last_id
 
     def _follows(self, book: FeedBook, event: Depth) -> bool:
         """6, or 5 for the first update after a snapshot; one that came while synchronised also fits by its pu."""
