@@ -29,7 +29,7 @@ def test_every_benchmark_measures_ours_beside_a_peer(name: str) -> None:
         assert ours["target_ns"] > 0
         for one in (ours, *peers):
             assert one["units"] > 0
-            assert 0 < one["cpu_min_ns"] <= one["cpu_median_ns"]
+            assert 0 <= one["cpu_min_ns"] <= one["cpu_median_ns"]  # a tick of the clock may be longer than the work
             assert 0 < one["wall_min_ns"] <= one["wall_median_ns"]
     bench.show(found)
 
