@@ -71,7 +71,7 @@ class Display:
 
     def clear(self) -> None:
         """Take the display off the screen."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} lacks clear()")
 
     def __enter__(self) -> Self:
         stdout, stderr = self._streams = (sys.stdout, sys.stderr)

@@ -80,7 +80,7 @@ class Stage:
 
     def sink(self, venue: str, market: str = "") -> Sink:
         """Return the sink for the symbols of a market."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} lacks sink()")
 
     def adapter(self, venue: str, market: str = "") -> FeedAdapter:
         """Return the feed adapter of a market, made once per pass; ConfigError if none is installed."""
@@ -94,7 +94,7 @@ class Stage:
 
         Messages written from now on belong to this connection. 0 means that no time is known.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} lacks receive()")
 
     def shift_ns(self, connection: str) -> int:
         """Return what :meth:`receive` adds to this connection's stamps: by the sum recordings are merged."""
@@ -128,14 +128,14 @@ class Importer:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return whether *head*, the unpacked beginning of the file at *path*, is of this format."""
-        raise NotImplementedError(f"{type(self).__name__} lacks recognises()")
+        raise TypeError(f"{type(self).__name__} lacks recognises()")
 
     def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:
         """Write the messages of *files* into the sinks of *stage* in order of receive time.
 
         Yields between messages, often enough that what is written meanwhile stays small.
         """
-        raise NotImplementedError(f"{type(self).__name__} lacks read()")
+        raise TypeError(f"{type(self).__name__} lacks read()")
 
 
 def make_adapter(plugins: PluginSet, venue: str, market: str = "") -> FeedAdapter:
