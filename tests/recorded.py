@@ -13,5 +13,5 @@ def recorded(name: str) -> Path:
     """Return the path of a recorded file, or skip the test because the recordings are not beside the project."""
     path = DATA / name
     if not path.exists():
-        pytest.skip(f"recorded market data is not beside the project: shared/data/{name} is absent")
+        pytest.skip(reason=f"recorded market data is not beside the project: shared/data/{name} is absent")
     return path

@@ -160,7 +160,7 @@ BREAKS = {  #                what is broken                     QUOTEWRIGHT_BUIL
 @pytest.mark.parametrize(("broken", "mode", "code", "why"), BREAKS.values(), ids=BREAKS)
 def test_a_build_that_cannot_compile(tools, tree, can_compile, tmp_path, broken, mode, code, why):
     if broken == "header" and not can_compile:
-        pytest.skip("no C compiler works here, so that a broken header is never reached")
+        pytest.skip(reason="no C compiler works here, so that a broken header is never reached")
     if broken == "header":
         (tree / "framework/quotewright/kernel/book.pxd").write_text("cdef class BookModel(:\n")
     env = {"QUOTEWRIGHT_BUILD": mode} | ({"CC": shutil.which("false") or "no-such-compiler"} if broken == "CC" else {})
@@ -177,7 +177,7 @@ def test_a_build_that_cannot_compile(tools, tree, can_compile, tmp_path, broken,
 
 def test_binaries_in_place_are_found_forced_refused_when_stale_and_rebuilt(tools, tree, can_compile):
     if not can_compile:
-        pytest.skip("no C compiler works here")
+        pytest.skip(reason="no C compiler works here")
     path = os.pathsep.join(str(tree / root) for root in ("framework", "plugins", "simexchange"))
     build = in_tree(tools, tree, "-q", "build_ext", "--inplace")
     ask = (tools, "-c", ASK)

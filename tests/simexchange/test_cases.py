@@ -27,7 +27,7 @@ TAGS = frozenset(
 
 def existing(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(f"the worked scenarios are not beside the project: shared/{path.name} is absent")
+        pytest.skip(reason=f"the worked scenarios are not beside the project: shared/{path.name} is absent")
     return path
 
 

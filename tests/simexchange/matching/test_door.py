@@ -280,7 +280,7 @@ def same(value):
 
 def test_the_shared_cases_of_what_is_built_pass():
     if not CASES.exists():
-        pytest.skip("the shared cases are not beside the project: shared/matching_cases.json is absent")
+        pytest.skip(reason="the shared cases are not beside the project: shared/matching_cases.json is absent")
     file = json.loads(CASES.read_text(encoding="utf-8"))
     passed = 0
     for case in file["cases"]:
