@@ -21,6 +21,7 @@ from quotewright.wiring import Market
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
     from quotewright.tape.sink import Sink
+    from quotewright.wire import Wire
     from quotewright.wiring import FeedContext
 
 FEED_INTERFACE_VERSION = 1
@@ -42,12 +43,37 @@ class FetchSnapshot:
     symbol: str
 
 
+Channel = Literal["book", "best", "trades", "reference", "liquidations", "options", "status"]
+"""What a stream carries. ``reference``: mark, index, funding, open interest; ``status``: instruments and venue."""
+
+
+@attrs.frozen
+class Stream:
+    """One subscription: its name on the wire, the symbol it is about (empty: many), what it carries.
+
+    *category* names the endpoint it is served on where a venue has several; *needs_login* that the venue serves it
+    to accounts only.
+    """
+
+    name: str
+    symbol: str = ""
+    channel: Channel = "book"
+    category: str = ""
+    needs_login: bool = False
+
+
 @attrs.frozen
 class Subscribe:
-    """Ask for *streams* on the connection of that *category* (empty where the venue has only one)."""
+    """Ask for *streams*."""
 
-    streams: tuple[str, ...]
-    category: str = ""
+    streams: tuple[Stream, ...]
+
+
+@attrs.frozen
+class Resubscribe:
+    """End the book stream of *symbol* and ask for it anew: its first message will be a snapshot."""
+
+    symbol: str
 
 
 @attrs.frozen
@@ -64,7 +90,7 @@ class Reconnect:
     reason: str
 
 
-Action: TypeAlias = FetchSnapshot | Subscribe | WakeAt | Reconnect
+Action: TypeAlias = FetchSnapshot | Subscribe | Resubscribe | WakeAt | Reconnect
 
 
 class BookState(IntEnum):
@@ -132,9 +158,14 @@ class FeedBook:
         "asked_ns",
         "buffer",
         "chain_id",
+        "checksums_bad",
+        "checksums_good",
+        "gaps",
         "is_joining",
         "is_wanted",
         "last_id",
+        "messages",
+        "resyncs",
         "stale_run",
         "state",
         "symbol",
@@ -157,6 +188,12 @@ class FeedBook:
         self.asked: deque[int] = deque()
         self.buffer: deque[Any] = deque(maxlen=buffer_limit)
         self.stale_run = 0
+        self.messages = 0
+        """Snapshots and updates that came for this book, whatever became of them."""
+        self.gaps = 0
+        self.resyncs = 0
+        self.checksums_good = 0
+        self.checksums_bad = 0
 
 
 class FeedAdapter:
@@ -168,11 +205,17 @@ class FeedAdapter:
 
     Class attributes:
         name: the venue's name, used in instrument names (``binance``).
-        markets: the venue's markets that the adapter knows, the default first.
+        markets: the venue's markets that the adapter knows, the default first; empty if it has only one.
+        recordings: names under which recordings call a market (Tardis's), and the market meant.
+        recovers_by: how a book is made good again: a snapshot over REST, or a new subscription that begins with one.
     """
 
     name = ""
     markets: tuple[str, ...] = ()
+    recordings: ClassVar[Mapping[str, str]] = {}
+    recovers_by: ClassVar[Literal["snapshot", "subscription"]] = "snapshot"
+    market_name = ""
+    """Which of ``markets`` this adapter reads."""
 
     snapshot_tries_per_minute = 6
     snapshot_timeout_ns = 10 * SECOND
@@ -185,6 +228,12 @@ class FeedAdapter:
         self.counters = Counters()
         self.books: dict[str, FeedBook] = {}
         self.subscribed: dict[str, Instrument | None] = {}
+        self.is_sequenced = True
+        """False: updates are written as they come, with neither snapshot nor continuity asked for.
+
+        So a stream is normalised message by message. Adapters that hold updates back until a snapshot places them
+        (the venue's rule, where snapshots come over REST) do so all the same.
+        """
         self._pending: dict[object, Action] = {}
         self._wake_ns = 0
         self._bad_run = 0
@@ -231,12 +280,23 @@ class FeedAdapter:
                 self.subscribed.setdefault(instrument, None)
             else:
                 self.subscribed[instrument.symbol] = instrument
-        for action in self.streams():
-            self._pending[action] = action
+        self._ask_streams()
 
-    def streams(self) -> list[Subscribe]:
-        """Return the subscriptions that the followed instruments take."""
+    def streams(self) -> list[Stream]:
+        """Return the streams that the followed instruments take, book streams first."""
         return []
+
+    def wire(self) -> Wire:
+        """Return how the venue's connections are opened, subscribed, kept alive and read.
+
+        Raises:
+            ConfigError: the adapter reads recordings only.
+        """
+        raise ConfigError(f"'{self.name or type(self).__name__}' reads recordings and has no live connection")
+
+    def _ask_streams(self) -> None:
+        if streams := tuple(self.streams()):
+            self._pending[Subscribe] = Subscribe(streams)
 
     def actions(self) -> list[Action]:
         """Return what is to be done since the last call, each thing once."""
@@ -246,13 +306,16 @@ class FeedAdapter:
 
     def on_open(self, receive_ns: int) -> None:
         """Take note that the connection is open: subscribe, and look after quiet books in three seconds."""
-        for action in self.streams():
-            self._pending[action] = action
+        self._ask_streams()
         self._wake(receive_ns + 3 * SECOND)
 
-    def on_close(self, receive_ns: int, sink: Sink) -> None:
-        """Take note that the connection is lost: every synchronised book is stale from here."""
-        for book in self.books.values():
+    def on_close(self, receive_ns: int, sink: Sink, symbols: Iterable[str] | None = None) -> None:
+        """Take note that a connection is lost: the good books of *symbols* (None: all) are stale from here."""
+        books = self.books
+        for symbol in list(books) if symbols is None else symbols:
+            book = books.get(symbol)
+            if book is None:
+                continue
             if book.state is BookState.SYNCHRONISED:
                 self.lose(book, 0, receive_ns, sink)
             book.buffer.clear()
@@ -310,12 +373,16 @@ class FeedAdapter:
         book.stale_run = 0
         book.buffer.clear()
         self.counters.gaps += was_good
+        book.gaps += was_good
         if was_good and sink.begin(book.symbol, event_ns, receive_ns, 0, id):
             sink.gap(missing)
             sink.end()
 
     def request(self, book: FeedBook, now_ns: int) -> None:
-        """Ask for a snapshot unless one is under way; past the tries of a minute, be woken when one is free again."""
+        """Ask for a snapshot unless one is under way; past the tries of a minute, be woken when one is free again.
+
+        Where the venue sends snapshots on subscribing, the book's stream is asked for anew instead.
+        """
         book.is_wanted = True
         if book.asked_ns >= 0 and 0 <= now_ns - book.asked_ns < self.snapshot_timeout_ns:
             return
@@ -327,14 +394,17 @@ class FeedAdapter:
             return
         asked.append(now_ns)
         book.asked_ns = now_ns
-        action = FetchSnapshot(book.symbol)
+        action = self._recovery(book.symbol)
         self._pending[action] = action
         self._wake(now_ns + self.snapshot_timeout_ns)
+
+    def _recovery(self, symbol: str) -> Action:
+        return FetchSnapshot(symbol) if self.recovers_by == "snapshot" else Resubscribe(symbol)
 
     def answered(self, book: FeedBook) -> None:
         """Take note that the snapshot under way has come, good or bad."""
         book.asked_ns = -1
-        self._pending.pop(FetchSnapshot(book.symbol), None)
+        self._pending.pop(self._recovery(book.symbol), None)
 
     def bad_frame(self, reason: DecodeReason, text: str) -> None:
         """Count a refused frame; ten in a row ask for a new connection."""

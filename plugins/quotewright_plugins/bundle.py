@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quotewright.plugin.lazy import lazy
 from quotewright.plugin.specs import Factory, hookimpl
+from quotewright_plugins import exchanges
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @hookimpl
 def feed_adapters() -> dict[str, Factory]:
     return {
-        "binance": lazy("quotewright_plugins.exchanges.binance.feed:binance_feed"),
+        **exchanges.feeds(),
         "tape": lazy("quotewright_plugins.tape_feed:TapeFeed"),
     }
 
@@ -58,5 +62,4 @@ def importers() -> dict[str, Factory]:
 
 @hookimpl
 def venue_cards() -> dict[str, Path]:
-    binance = Path(__file__).parent / "exchanges" / "binance"
-    return {name: binance / f"{name}.toml" for name in ("binance-spot", "binance-usdm")}
+    return exchanges.cards()

@@ -28,6 +28,18 @@ GAP: Final = 15  # the book is stale from here; size holds the number of updates
 RESYNC: Final = 16  # the snapshot that follows makes the book good again
 CONNECTION: Final = 17  # size 1 up, 0 down
 INSTRUMENT_CHANGE: Final = 18  # price and size hold the new tick and lot in steps
+STATUS: Final = 19  # size holds the instrument's state of trading
+LAST_PRICE: Final = 20  # price in 10^-9 of quote currency, from a ticker; no trade
+PREDICTED_FUNDING: Final = 21  # price holds the rate in 10^-15
+BID_IV: Final = 22  # of an option, in 10^-9, as the two that follow
+OFFER_IV: Final = 23
+MARK_IV: Final = 24
+DELTA: Final = 25  # greeks in 10^-9
+GAMMA: Final = 26
+VEGA: Final = 27
+THETA: Final = 28
+RHO: Final = 29
+UNDERLYING: Final = 30  # price in 10^-9 of what the option is on
 
 KIND_NAMES: Final = (
     "none",
@@ -49,7 +61,29 @@ KIND_NAMES: Final = (
     "resync",
     "connection",
     "instrument_change",
+    "status",
+    "last_price",
+    "predicted_funding",
+    "bid_iv",
+    "offer_iv",
+    "mark_iv",
+    "delta",
+    "gamma",
+    "vega",
+    "theta",
+    "rho",
+    "underlying",
 )
+
+# States of trading of an instrument, in rows of kind STATUS.
+TRADING: Final = 0
+POST_ONLY: Final = 1  # orders may be placed, but only to rest
+CANCEL_ONLY: Final = 2
+HALTED: Final = 3  # nothing is matched; orders may stay
+AUCTION: Final = 4  # orders collect; the book may be crossed
+CLOSED: Final = 5  # not yet open, in delivery, delisted or expired
+
+STATUS_NAMES: Final = ("trading", "post_only", "cancel_only", "halted", "auction", "closed")
 
 # Flags of a row.
 LAST: Final = 1  # last row of its message: a message applies whole or not at all

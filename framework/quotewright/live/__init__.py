@@ -1,0 +1,1 @@
+"""Live market data: connections as pure state machines, and the sockets that drive them."""
