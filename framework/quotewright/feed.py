@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 import attrs
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.kernel.updates import Chain, Tally
 from quotewright.tape.source import TapeSource
 from quotewright.wiring import Market
 
@@ -104,13 +105,11 @@ class BookState(IntEnum):
 
 
 @attrs.define
-class Counters:
-    """What an adapter has seen since it was made."""
+class Counters(Tally):
+    """What an adapter has seen since it was made; ``messages`` and ``updates`` beside the fields below."""
 
-    messages: int = 0
     snapshots: int = 0
     snapshots_refused: int = 0
-    updates: int = 0
     buffered: int = 0
     buffer_dropped: int = 0
     stale_dropped: int = 0
@@ -124,6 +123,9 @@ class Counters:
     ignored: dict[str, int] = attrs.Factory(dict)
     decode_errors: dict[DecodeReason, int] = attrs.Factory(dict)
     last_error: str = ""
+
+    def __attrs_pre_init__(self) -> None:
+        Tally.__init__(self)
 
     def ignore(self, kind: str) -> None:
         """Count a frame that is none of ours by its kind; past 64 kinds they are counted together."""
@@ -150,7 +152,7 @@ class BadFrame(InputError):
         self.reason: DecodeReason = reason
 
 
-class FeedBook:
+class FeedBook(Chain):
     """Sequencing state of one book: where it stands, the last update id applied, what waits for a snapshot."""
 
     __slots__ = (
@@ -161,25 +163,20 @@ class FeedBook:
         "checksums_bad",
         "checksums_good",
         "gaps",
-        "is_joining",
         "is_wanted",
-        "last_id",
-        "messages",
         "resyncs",
-        "stale_run",
-        "state",
         "symbol",
         "was_good",
     )
 
+    state: BookState
+
     def __init__(self, symbol: str, buffer_limit: int) -> None:
+        super().__init__()
         self.symbol = symbol
         self.state = BookState.WAITING
-        self.last_id = 0
         self.chain_id = -1
         """Last id of the update stream itself, which goes on while a newer snapshot replaces the book."""
-        self.is_joining = False
-        """The first update after a snapshot is still to come; its rule differs."""
         self.was_good = False
         self.is_wanted = False
         """A snapshot is needed and none has come."""
@@ -187,9 +184,6 @@ class FeedBook:
         """When the snapshot that is under way was asked for; -1 none."""
         self.asked: deque[int] = deque()
         self.buffer: deque[Any] = deque(maxlen=buffer_limit)
-        self.stale_run = 0
-        self.messages = 0
-        """Snapshots and updates that came for this book, whatever became of them."""
         self.gaps = 0
         self.resyncs = 0
         self.checksums_good = 0

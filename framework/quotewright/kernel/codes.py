@@ -109,6 +109,9 @@ SIZE: Final = 3
 ID: Final = 4
 WORD: Final = 5
 
+NOT_READ: Final = -0x4000_0000_0000_0000
+"""What the scanner returns for a number that its quick path leaves alone."""
+
 NEVER: Final = 0x7FFF_FFFF_FFFF_FFFF
 """A time that does not come: the largest int64."""
 

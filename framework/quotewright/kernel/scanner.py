@@ -11,10 +11,10 @@ import re
 from array import array
 
 from quotewright.errors import InputError
+from quotewright.kernel.codes import NOT_READ
 
 MAX_DECIMALS = 18
 JsonText = bytes | bytearray | memoryview
-NOT_READ = -0x4000_0000_0000_0000
 POWERS = [int("1" + "0" * n) for n in range(MAX_DECIMALS + 1)]
 
 _DECIMAL = re.compile(rb"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")

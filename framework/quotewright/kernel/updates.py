@@ -1,0 +1,564 @@
+"""Book updates from the bytes of a frame to tape rows in one pass: the plain case of every venue.
+
+Nearly every frame of a book's stream looks like the one before: the same keys in the same order, plain numbers, an
+update that follows the last one. A reader takes those and nothing else. Whatever is unusual (another key, a space, an
+exponent, a gap) it leaves alone, nothing written, for the adapter's full decoder to judge; so a reader can make an
+adapter quicker and never make it say something else.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from quotewright.errors import InputError
+from quotewright.kernel.codes import (
+    BID,
+    EVENT_ESTIMATED,
+    FLAG_SHIFT,
+    INSTRUMENT_SHIFT,
+    LAST_BIT,
+    LEVEL_DELETE,
+    LEVEL_SET,
+    NOT_READ,
+    OFFER,
+    ROW_WORDS,
+    SIDE_SHIFT,
+)
+from quotewright.kernel.rows import TapeBuffer
+from quotewright.kernel.scanner import Scanner
+from quotewright.kernel.sink import TapeSink
+
+# What a key's value is.
+OPEN = 0
+"""An object; its keys are one level deeper."""
+OPEN_ONE = 1
+"""An array of exactly one object."""
+SYMBOL = 2
+WORD = 3
+"""A string that says this is an update; any other makes the frame unusual."""
+TEXT = 4
+"""A string that does not matter."""
+FIRST = 5
+"""Whole numbers from here: the first and the last id of the update, the last id of the one before."""
+LAST = 6
+PREVIOUS = 7
+EVENT = 8
+"""When it happened, in ms or, from 9.2e12 on, in microseconds."""
+SENT = 9
+"""When it was sent: stands in where nothing says when it happened."""
+NUMBER = 10
+"""A whole number that does not matter."""
+ZERO = 11
+"""The number 0; any other makes the frame unusual."""
+BIDS = 12
+OFFERS = 13
+
+KINDS = {
+    "open": OPEN,
+    "open_one": OPEN_ONE,
+    "symbol": SYMBOL,
+    "word": WORD,
+    "text": TEXT,
+    "first": FIRST,
+    "last": LAST,
+    "previous": PREVIOUS,
+    "event": EVENT,
+    "sent": SENT,
+    "number": NUMBER,
+    "zero": ZERO,
+    "bids": BIDS,
+    "offers": OFFERS,
+}
+
+# How an update follows the one before.
+OVERLAPS = 0
+"""``first <= last known + 1 <= last``."""
+LINKS = 1
+"""``previous == last known < last``."""
+COUNTS = 2
+"""``last == last known + 1``."""
+
+RULES = {"overlaps": OVERLAPS, "links": LINKS, "counts": COUNTS}
+
+MAX_KEYS = 32
+MAX_DEPTH = 6
+MAX_ROUTES = 20_000
+MICROSECONDS_FROM = 9_200_000_000_000
+LATEST_STAMP = 9_200_000_000_000_000
+
+
+def digest(data: bytes, text: bytes, at: int, end: int) -> int:
+    """Return a number that tells short words apart; *text* is *data* again (in C: its bytes)."""
+    value = end - at
+    while at < end:
+        value = (value * 131 + text[at]) & 0xFFFF_FFFF_FFFF
+        at += 1
+    return value
+
+
+class Tally:
+    """The counters of an adapter that a reader raises."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.updates = 0
+
+
+class Chain:
+    """The part of a book's sequencing that a reader asks and moves on; see :class:`quotewright.feed.FeedBook`."""
+
+    def __init__(self) -> None:
+        self.state: object = None
+        self.last_id = 0
+        """Of the last update or snapshot that was applied."""
+        self.is_joining = False
+        """The first update after a snapshot is still to come; its rule may differ."""
+        self.stale_run = 0
+        """How many updates in a row were older than the book."""
+        self.messages = 0
+        """Snapshots and updates that came for this book, whatever became of them."""
+
+
+class Route:
+    """One stream of one book."""
+
+    def __init__(self, symbol: str, chain: Chain) -> None:
+        self.symbol = symbol
+        self.chain = chain
+        self.symbol_text = symbol.encode()
+        self.sink: TapeSink | None = None
+        self.word = 0
+        self.price_decimals = 0
+        self.size_decimals = 0
+
+
+class UpdateLayout:
+    """How a venue's book updates are written.
+
+    Args:
+        quotes: A stream's frames are alike up to their n-th quotation mark; what follows is read.
+        depth: How many objects are open there.
+        keys: The keys that may follow as (name, depth, kind): depth counts open objects, kind is one of ``KINDS``.
+            A name may stand only once in a frame. A key of kind ``word`` carries its value: ``type=delta``. A whole
+            number that the venue puts into quotation marks has the kind ``quoted event``.
+        rule: How an update follows the one before: one of ``RULES``.
+        needed: Kinds without which a frame is unusual; ids, symbol and both sides as the venue has them.
+        has_actions: Levels are written ``[word, price, size]``, the word ``delete`` deletes.
+    """
+
+    def __init__(
+        self,
+        quotes: int,
+        depth: int,
+        keys: Sequence[tuple[str, int, str]],
+        rule: str,
+        needed: Sequence[str],
+        has_actions: bool = False,
+    ) -> None:
+        if not 0 < len(keys) <= MAX_KEYS:
+            raise InputError(f"a layout should have 1 to {MAX_KEYS} keys, was {len(keys)}")
+        if rule not in RULES:
+            raise InputError(f"rule should be one of {', '.join(RULES)}, was {rule!r}")
+        self.quotes = quotes
+        self.depth = depth
+        self.rule = RULES[rule]
+        self.has_actions = has_actions
+        self.count = len(keys)
+        self.names = array("q", bytes(8 * self.count))
+        self.depths = array("q", bytes(8 * self.count))
+        self.kinds = array("q", bytes(8 * self.count))
+        self.words = array("q", bytes(8 * self.count))
+        self.quoted = array("q", bytes(8 * self.count))
+        self.needed = 0
+        for kind in needed:
+            self.needed |= 1 << KINDS[kind]
+        for place, (name, at_depth, told) in enumerate(keys):
+            kind = told.removeprefix("quoted ")
+            self.quoted[place] = int(kind != told)
+            if kind not in KINDS:
+                raise InputError(f"{name}: kind should be one of {', '.join(KINDS)}, was {kind!r}")
+            key, _, word = name.partition("=")
+            self.names[place] = digest(key.encode(), key.encode(), 0, len(key.encode()))
+            self.depths[place] = at_depth
+            self.kinds[place] = KINDS[kind]
+            self.words[place] = digest(word.encode(), word.encode(), 0, len(word.encode()))
+        if len(set(self.names)) != self.count:
+            raise InputError("a layout should name each key once")
+
+
+class UpdateReader:
+    """Reads the plain book updates of one adapter; see the module.
+
+    Args:
+        layout: How the venue writes them.
+        tally: The adapter's counters.
+        good: The state of a book (the object itself) in which updates are applied.
+    """
+
+    def __init__(self, layout: UpdateLayout, tally: Tally, good: object) -> None:
+        self.layout = layout
+        self.tally = tally
+        self.good = good
+        self.routes: dict[bytes, Route] = {}
+        self.scanner = Scanner()
+        self.at = 0
+        self.number = 0
+        self.values = array("q", bytes(8 * 16))
+        self.taken = 0
+
+    def prefix(self, data: bytes, text: bytes, end: int) -> int:
+        """Return where the stream's own beginning of a frame ends, 0 if it has too few quotation marks."""
+        left = self.layout.quotes
+        at = 0
+        while at < end:
+            if text[at] == 34:
+                left -= 1
+                if left == 0:
+                    return at + 1
+            at += 1
+        return 0
+
+    def learn(self, frame: bytes, symbol: str, chain: Chain) -> bool:
+        """Read frames that begin like *frame*, an update of *symbol* that the adapter has taken, from now on."""
+        if len(self.routes) >= MAX_ROUTES:
+            return False
+        end = self.prefix(frame, frame, len(frame))
+        if end == 0 or b"\\" in frame[:end]:
+            return False
+        self.routes[frame[:end]] = Route(symbol, chain)
+        return True
+
+    def take(self, frame: bytes, receive_ns: int, sink: TapeSink) -> bool:
+        """Write the update that *frame* holds and move its book on; False, and nothing done, if it is not plain."""
+        end = len(frame)
+        at = self.prefix(frame, frame, end)
+        if at == 0:
+            return False
+        route = self.routes.get(frame[:at])
+        if route is None:
+            return False
+        chain = route.chain
+        if chain.state is not self.good or chain.is_joining or sink.is_open:
+            return False
+        if route.sink is not sink and not self.bind(route, sink):
+            return False
+        buffer = sink.buffer
+        start = buffer.count
+        if not self.read(frame, frame, at, end, route, buffer) or not self.follows(chain):
+            buffer.truncate(start)
+            return False
+        values = self.values
+        stamp = values[EVENT] if values[EVENT] else values[SENT]
+        if stamp > LATEST_STAMP or values[EVENT] > LATEST_STAMP or values[SENT] > LATEST_STAMP:
+            buffer.truncate(start)
+            return False
+        event_ns = stamp * 1_000_000 if stamp < MICROSECONDS_FROM else stamp * 1_000
+        word = route.word
+        if event_ns == 0:
+            event_ns = receive_ns
+            flag = EVENT_ESTIMATED
+            word |= flag << FLAG_SHIFT
+        last_id = values[LAST]
+        count = buffer.count
+        if count > start:
+            store = buffer.store
+            at = start * ROW_WORDS
+            end = count * ROW_WORDS
+            while at < end:
+                store[at] = event_ns
+                store[at + 1] = receive_ns
+                store[at + 4] = last_id
+                store[at + 5] |= word
+                at += ROW_WORDS
+            store[end - 1] |= LAST_BIT
+        chain.last_id = last_id
+        chain.stale_run = 0
+        chain.messages += 1
+        self.tally.messages += 1
+        self.tally.updates += 1
+        self.taken += 1
+        return True
+
+    def bind(self, route: Route, sink: TapeSink) -> bool:
+        """Look up what *sink* knows of the route's symbol; False if it does not list it."""
+        listed = sink.listed.get(route.symbol)
+        if listed is None:
+            return False
+        word = listed.instrument
+        word <<= INSTRUMENT_SHIFT
+        route.word = word
+        route.price_decimals = listed.price_decimals
+        route.size_decimals = listed.size_decimals
+        route.sink = sink
+        return True
+
+    def follows(self, chain: Chain) -> bool:
+        """Return whether the update that was read follows what *chain* knows."""
+        values = self.values
+        known = chain.last_id
+        last = values[LAST]
+        rule = self.layout.rule
+        if rule == OVERLAPS:
+            return values[FIRST] - 1 <= known < last
+        if rule == LINKS:
+            return values[PREVIOUS] == known < last and values[FIRST] <= last
+        return last - 1 == known
+
+    def read(self, data: bytes, text: bytes, at: int, end: int, route: Route, buffer: TapeBuffer) -> bool:
+        """Read the keys from *at* on; levels become rows that lack stamps, ids and flags. *text* is *data* again."""
+        layout = self.layout
+        names = layout.names
+        depths = layout.depths
+        kinds = layout.kinds
+        count = layout.count
+        values = self.values
+        values[FIRST] = 0
+        values[PREVIOUS] = 0
+        values[EVENT] = 0
+        values[SENT] = 0
+        depth = layout.depth
+        arrays = 0
+        seen = 0
+        found = 0
+        place = 0
+        is_start = False
+        while True:
+            if at >= end:
+                return False
+            code = text[at]
+            if code == 125:
+                if is_start:
+                    return False
+                at += 1
+                if arrays & (1 << depth):
+                    if at >= end or text[at] != 93:
+                        return False
+                    arrays ^= 1 << depth
+                    at += 1
+                depth -= 1
+                if depth == 0:
+                    break
+                continue
+            if is_start:
+                is_start = False
+            else:
+                if code != 44:
+                    return False
+                at += 1
+                if at >= end:
+                    return False
+                code = text[at]
+            if code != 34:
+                return False
+            at += 1
+            start = at
+            while at < end and text[at] != 34:
+                at += 1
+            if at + 2 >= end or text[at + 1] != 58:
+                return False
+            name = digest(data, text, start, at)
+            at += 2
+            # Keys mostly come in the order of the layout.
+            tried = 0
+            while names[place] != name or depths[place] != depth:
+                place += 1
+                if place == count:
+                    place = 0
+                tried += 1
+                if tried == count:
+                    return False
+            if seen & (1 << place):
+                return False
+            seen |= 1 << place
+            kind = kinds[place]
+            found |= 1 << kind
+            if kind >= BIDS:
+                at = self.levels(data, text, at, end, BID if kind == BIDS else OFFER, route, buffer)
+                if at == 0:
+                    return False
+            elif kind >= FIRST:
+                at = self.whole(text, at, end, layout.quoted[place] != 0)
+                if at == 0:
+                    return False
+                if kind == ZERO:
+                    if self.number:
+                        return False
+                else:
+                    values[kind] = self.number
+            elif kind <= OPEN_ONE:
+                if kind == OPEN_ONE:
+                    if text[at] != 91:
+                        return False
+                    at += 1
+                depth += 1
+                if depth >= MAX_DEPTH or at >= end or text[at] != 123:
+                    return False
+                if kind == OPEN_ONE:
+                    arrays |= 1 << depth
+                at += 1
+                is_start = True
+            else:
+                start = at + 1
+                at = self.string(text, at, end)
+                if at == 0:
+                    return False
+                if kind == SYMBOL:
+                    if not is_same(text, start, at - 1, route.symbol_text, len(route.symbol_text)):
+                        return False
+                elif kind == WORD and digest(data, text, start, at - 1) != layout.words[place]:
+                    return False
+            place += 1
+            if place == count:
+                place = 0
+        return at == end and found & layout.needed == layout.needed
+
+    def string(self, text: bytes, at: int, end: int) -> int:
+        """Return where the plain string at *at* ends, 0 if it is none or holds anything but printable ASCII."""
+        if at >= end or text[at] != 34:
+            return 0
+        at += 1
+        while at < end:
+            code = text[at]
+            at += 1
+            if code == 34:
+                return at
+            if code < 32 or code > 126 or code == 92:
+                return 0
+        return 0
+
+    def whole(self, text: bytes, at: int, end: int, is_quoted: bool) -> int:
+        """Read the whole number at *at* into ``number``; return where it ends, 0 if it is none."""
+        if is_quoted:
+            if at >= end or text[at] != 34:
+                return 0
+            at += 1
+        start = at
+        value = 0
+        while at < end and at - start < 18:
+            digit = text[at] - 48
+            if digit < 0 or digit > 9:
+                break
+            value = value * 10 + digit
+            at += 1
+        if at == start or at >= end or (text[start] == 48 and at > start + 1):
+            return 0
+        if is_quoted:
+            if text[at] != 34:
+                return 0
+            at += 1
+        elif text[at] != 44 and text[at] != 125:
+            return 0
+        self.number = value
+        return at
+
+    def levels(self, data: bytes, text: bytes, at: int, end: int, side: int, route: Route, buffer: TapeBuffer) -> int:
+        """Write the levels of the array at *at* as rows; return where it ends, 0 if anything in it is unusual."""
+        scanner = self.scanner
+        has_actions = self.layout.has_actions
+        price_decimals = route.price_decimals
+        size_decimals = route.size_decimals
+        set_word = side << SIDE_SHIFT
+        delete_word = set_word | LEVEL_DELETE
+        set_word |= LEVEL_SET
+        if at + 1 >= end or text[at] != 91:
+            return 0
+        at += 1
+        if text[at] == 93:
+            return at + 1
+        store = buffer.store
+        room = len(store)
+        target = buffer.count * ROW_WORDS
+        while True:
+            if at >= end or text[at] != 91:
+                return 0
+            at += 1
+            is_delete = False
+            if has_actions:
+                start = at + 1
+                at = self.string(text, at, end)
+                if at == 0 or at >= end or text[at] != 44:
+                    return 0
+                is_delete = is_same(text, start, at - 1, b"delete", 6)
+                if (
+                    not is_delete
+                    and not is_same(text, start, at - 1, b"change", 6)
+                    and not is_same(text, start, at - 1, b"new", 3)
+                ):
+                    return 0
+                at += 1
+            is_quoted = at < end and text[at] == 34
+            if is_quoted:
+                at += 1
+            price = scanner.digits(text, at, end, price_decimals)
+            if price == NOT_READ or price <= 0:
+                return 0
+            start = at
+            at = scanner.at
+            if not is_plain(text, start, end):
+                return 0
+            if is_quoted:
+                if at >= end or text[at] != 34:
+                    return 0
+                at += 1
+            if at >= end or text[at] != 44:
+                return 0
+            at += 1
+            is_quoted = at < end and text[at] == 34
+            if is_quoted:
+                at += 1
+            size = scanner.digits(text, at, end, size_decimals)
+            if size == NOT_READ or size < 0:
+                return 0
+            start = at
+            at = scanner.at
+            if not is_plain(text, start, end):
+                return 0
+            if is_quoted:
+                if at >= end or text[at] != 34:
+                    return 0
+                at += 1
+            while at < end and text[at] == 44:
+                at = self.string(text, at + 1, end)
+                if at == 0:
+                    return 0
+            if at + 1 >= end or text[at] != 93:
+                return 0
+            at += 1
+            if is_delete:
+                size = 0
+            if target + ROW_WORDS > room:
+                buffer.grow()
+                store = buffer.store
+                room = len(store)
+            store[target + 2] = price
+            store[target + 3] = size
+            store[target + 5] = set_word if size else delete_word
+            target += ROW_WORDS
+            code = text[at]
+            at += 1
+            if code == 93:
+                break
+            if code != 44:
+                return 0
+        buffer.count = target // ROW_WORDS
+        return at
+
+
+def is_same(text: bytes, at: int, end: int, other: bytes, length: int) -> bool:
+    """Return whether the bytes from *at* to *end* are the *length* bytes of *other*."""
+    if end - at != length:
+        return False
+    place = 0
+    while place < length:
+        if text[at + place] != other[place]:
+            return False
+        place += 1
+    return True
+
+
+def is_plain(text: bytes, at: int, end: int) -> bool:
+    """Return whether the number at *at* is written as JSON wants it: no minus, no zero in front, no bare point."""
+    if at >= end or text[at] == 45:
+        return False
+    return not (text[at] == 48 and at + 1 < end and 48 <= text[at + 1] <= 57)
