@@ -7,13 +7,10 @@ cdef long long BID, EVENT_ESTIMATED, FLAG_SHIFT, INSTRUMENT_SHIFT, LAST_BIT, LEV
 cdef long long NOT_READ
 cdef long long OPEN, OPEN_ONE, SYMBOL, WORD, TEXT, FIRST, LAST, PREVIOUS, EVENT, SENT, NUMBER, ZERO, BIDS, OFFERS
 cdef long long OVERLAPS, LINKS, COUNTS
+cdef long long KIND, DEPTH, QUOTED, NAME, NAME_LENGTH, VALUE, VALUE_LENGTH, KEY_WORDS
 cdef long long MAX_KEYS, MAX_DEPTH, MAX_ROUTES, MICROSECONDS_FROM, LATEST_STAMP
 
-@cython.locals(value=cython.longlong)
-cdef long long digest(bytes data, const char *text, long long at, long long end) except -1
-
-@cython.locals(place=cython.longlong)
-cdef bint is_same(const char *text, long long at, long long end, const char *other, long long length) except -1
+cdef bint is_same(const char *text, long long at, long long end, const char *other, long long other_at, long long length) except -1
 
 cdef bint is_plain(const char *text, long long at, long long end) except -1
 
@@ -44,11 +41,8 @@ cdef class UpdateLayout:
     cdef bint has_actions
     cdef long long count
     cdef long long needed
-    cdef long long[::1] names
-    cdef long long[::1] depths
-    cdef long long[::1] kinds
-    cdef long long[::1] words
-    cdef long long[::1] quoted
+    cdef long long[::1] keys
+    cdef bytes names
 
 cdef class UpdateReader:
     cdef UpdateLayout layout
@@ -64,17 +58,17 @@ cdef class UpdateReader:
     cdef long long prefix(self, bytes data, const char *text, long long end) except -1
     @cython.locals(end=cython.longlong)
     cpdef bint learn(self, bytes frame, str symbol, Chain chain) except -1
-    @cython.locals(end=cython.longlong, at=cython.longlong, route=Route, chain=Chain, buffer=TapeBuffer, start=cython.longlong, values=cython.longlong[::1], stamp=cython.longlong, event_ns=cython.longlong, word=cython.longlong, flag=cython.longlong, last_id=cython.longlong, count=cython.longlong, store=cython.longlong[::1])
+    @cython.locals(end=cython.longlong, at=cython.longlong, route=Route, chain=Chain, buffer=TapeBuffer, start=cython.longlong, stamp=cython.longlong, event_ns=cython.longlong, word=cython.longlong, flag=cython.longlong, last_id=cython.longlong, count=cython.longlong)
     cpdef bint take(self, bytes frame, long long receive_ns, TapeSink sink) except -1
     @cython.locals(listed=Listed, word=cython.longlong)
     cdef bint bind(self, Route route, TapeSink sink) except -1
-    @cython.locals(values=cython.longlong[::1], known=cython.longlong, last=cython.longlong, rule=cython.longlong)
+    @cython.locals(known=cython.longlong, last=cython.longlong, rule=cython.longlong)
     cdef bint follows(self, Chain chain) except -1
-    @cython.locals(layout=UpdateLayout, names=cython.longlong[::1], depths=cython.longlong[::1], kinds=cython.longlong[::1], count=cython.longlong, values=cython.longlong[::1], depth=cython.longlong, arrays=cython.longlong, seen=cython.longlong, found=cython.longlong, place=cython.longlong, is_start=cython.bint, code=cython.longlong, start=cython.longlong, name=cython.longlong, tried=cython.longlong, kind=cython.longlong)
+    @cython.locals(layout=UpdateLayout, names=bytes, last_key=cython.longlong, depth=cython.longlong, arrays=cython.longlong, seen=cython.longlong, found=cython.longlong, place=cython.longlong, is_start=cython.bint, code=cython.longlong, start=cython.longlong, tried=cython.longlong, bit=cython.longlong, kind=cython.longlong)
     cdef bint read(self, bytes data, const char *text, long long at, long long end, Route route, TapeBuffer buffer) except -1
     @cython.locals(code=cython.longlong)
     cdef long long string(self, const char *text, long long at, long long end) except -1
     @cython.locals(start=cython.longlong, value=cython.longlong, digit=cython.longlong)
     cdef long long whole(self, const char *text, long long at, long long end, bint is_quoted) except -1
-    @cython.locals(scanner=Scanner, has_actions=cython.bint, price_decimals=cython.longlong, size_decimals=cython.longlong, set_word=cython.longlong, delete_word=cython.longlong, store=cython.longlong[::1], room=cython.longlong, target=cython.longlong, is_delete=cython.bint, start=cython.longlong, is_quoted=cython.bint, price=cython.longlong, size=cython.longlong, code=cython.longlong)
+    @cython.locals(scanner=Scanner, has_actions=cython.bint, price_decimals=cython.longlong, size_decimals=cython.longlong, set_word=cython.longlong, delete_word=cython.longlong, room=cython.longlong, target=cython.longlong, is_delete=cython.bint, start=cython.longlong, is_quoted=cython.bint, price=cython.longlong, size=cython.longlong, code=cython.longlong)
     cdef long long levels(self, bytes data, const char *text, long long at, long long end, long long side, Route route, TapeBuffer buffer) except -1

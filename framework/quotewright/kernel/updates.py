@@ -81,20 +81,21 @@ COUNTS = 2
 
 RULES = {"overlaps": OVERLAPS, "links": LINKS, "counts": COUNTS}
 
+# What a layout keeps of each key: kind, depth, whether a number is quoted, and where its name and value stand.
+KIND = 0
+DEPTH = 1
+QUOTED = 2
+NAME = 3
+NAME_LENGTH = 4
+VALUE = 5
+VALUE_LENGTH = 6
+KEY_WORDS = 7
+
 MAX_KEYS = 32
 MAX_DEPTH = 6
 MAX_ROUTES = 20_000
 MICROSECONDS_FROM = 9_200_000_000_000
 LATEST_STAMP = 9_200_000_000_000_000
-
-
-def digest(data: bytes, text: bytes, at: int, end: int) -> int:
-    """Return a number that tells short words apart; *text* is *data* again (in C: its bytes)."""
-    value = end - at
-    while at < end:
-        value = (value * 131 + text[at]) & 0xFFFF_FFFF_FFFF
-        at += 1
-    return value
 
 
 class Tally:
@@ -165,25 +166,27 @@ class UpdateLayout:
         self.rule = RULES[rule]
         self.has_actions = has_actions
         self.count = len(keys)
-        self.names = array("q", bytes(8 * self.count))
-        self.depths = array("q", bytes(8 * self.count))
-        self.kinds = array("q", bytes(8 * self.count))
-        self.words = array("q", bytes(8 * self.count))
-        self.quoted = array("q", bytes(8 * self.count))
+        self.keys = array("q", bytes(8 * KEY_WORDS * self.count))
         self.needed = 0
+        names = b""
         for kind in needed:
             self.needed |= 1 << KINDS[kind]
         for place, (name, at_depth, told) in enumerate(keys):
             kind = told.removeprefix("quoted ")
-            self.quoted[place] = int(kind != told)
             if kind not in KINDS:
                 raise InputError(f"{name}: kind should be one of {', '.join(KINDS)}, was {kind!r}")
             key, _, word = name.partition("=")
-            self.names[place] = digest(key.encode(), key.encode(), 0, len(key.encode()))
-            self.depths[place] = at_depth
-            self.kinds[place] = KINDS[kind]
-            self.words[place] = digest(word.encode(), word.encode(), 0, len(word.encode()))
-        if len(set(self.names)) != self.count:
+            at = place * KEY_WORDS
+            self.keys[at + KIND] = KINDS[kind]
+            self.keys[at + DEPTH] = at_depth
+            self.keys[at + QUOTED] = int(kind != told)
+            self.keys[at + NAME] = len(names)
+            self.keys[at + NAME_LENGTH] = len(key)
+            self.keys[at + VALUE] = len(names) + len(key)
+            self.keys[at + VALUE_LENGTH] = len(word)
+            names += key.encode("ascii") + word.encode("ascii")
+        self.names = names
+        if len({name.partition("=")[0] for name, _, _ in keys}) != self.count:
             raise InputError("a layout should name each key once")
 
 
@@ -248,9 +251,8 @@ class UpdateReader:
         if not self.read(frame, frame, at, end, route, buffer) or not self.follows(chain):
             buffer.truncate(start)
             return False
-        values = self.values
-        stamp = values[EVENT] if values[EVENT] else values[SENT]
-        if stamp > LATEST_STAMP or values[EVENT] > LATEST_STAMP or values[SENT] > LATEST_STAMP:
+        stamp = self.values[EVENT] if self.values[EVENT] else self.values[SENT]
+        if stamp > LATEST_STAMP or self.values[EVENT] > LATEST_STAMP or self.values[SENT] > LATEST_STAMP:
             buffer.truncate(start)
             return False
         event_ns = stamp * 1_000_000 if stamp < MICROSECONDS_FROM else stamp * 1_000
@@ -259,19 +261,18 @@ class UpdateReader:
             event_ns = receive_ns
             flag = EVENT_ESTIMATED
             word |= flag << FLAG_SHIFT
-        last_id = values[LAST]
+        last_id = self.values[LAST]
         count = buffer.count
         if count > start:
-            store = buffer.store
             at = start * ROW_WORDS
             end = count * ROW_WORDS
             while at < end:
-                store[at] = event_ns
-                store[at + 1] = receive_ns
-                store[at + 4] = last_id
-                store[at + 5] |= word
+                buffer.store[at] = event_ns
+                buffer.store[at + 1] = receive_ns
+                buffer.store[at + 4] = last_id
+                buffer.store[at + 5] |= word
                 at += ROW_WORDS
-            store[end - 1] |= LAST_BIT
+            buffer.store[end - 1] |= LAST_BIT
         chain.last_id = last_id
         chain.stale_run = 0
         chain.messages += 1
@@ -295,28 +296,24 @@ class UpdateReader:
 
     def follows(self, chain: Chain) -> bool:
         """Return whether the update that was read follows what *chain* knows."""
-        values = self.values
         known = chain.last_id
-        last = values[LAST]
+        last = self.values[LAST]
         rule = self.layout.rule
         if rule == OVERLAPS:
-            return values[FIRST] - 1 <= known < last
+            return self.values[FIRST] - 1 <= known < last
         if rule == LINKS:
-            return values[PREVIOUS] == known < last and values[FIRST] <= last
+            return self.values[PREVIOUS] == known < last and self.values[FIRST] <= last
         return last - 1 == known
 
     def read(self, data: bytes, text: bytes, at: int, end: int, route: Route, buffer: TapeBuffer) -> bool:
         """Read the keys from *at* on; levels become rows that lack stamps, ids and flags. *text* is *data* again."""
         layout = self.layout
         names = layout.names
-        depths = layout.depths
-        kinds = layout.kinds
-        count = layout.count
-        values = self.values
-        values[FIRST] = 0
-        values[PREVIOUS] = 0
-        values[EVENT] = 0
-        values[SENT] = 0
+        last_key = layout.count * KEY_WORDS
+        self.values[FIRST] = 0
+        self.values[PREVIOUS] = 0
+        self.values[EVENT] = 0
+        self.values[SENT] = 0
         depth = layout.depth
         arrays = 0
         seen = 0
@@ -357,35 +354,38 @@ class UpdateReader:
                 at += 1
             if at + 2 >= end or text[at + 1] != 58:
                 return False
-            name = digest(data, text, start, at)
-            at += 2
             # Keys mostly come in the order of the layout.
             tried = 0
-            while names[place] != name or depths[place] != depth:
-                place += 1
-                if place == count:
+            while layout.keys[place + DEPTH] != depth or not is_same(
+                text, start, at, names, layout.keys[place + NAME], layout.keys[place + NAME_LENGTH]
+            ):
+                place += KEY_WORDS
+                if place == last_key:
                     place = 0
-                tried += 1
-                if tried == count:
+                tried += KEY_WORDS
+                if tried == last_key:
                     return False
-            if seen & (1 << place):
+            at += 2
+            bit = place // KEY_WORDS
+            bit = 1 << bit
+            if seen & bit:
                 return False
-            seen |= 1 << place
-            kind = kinds[place]
+            seen |= bit
+            kind = layout.keys[place + KIND]
             found |= 1 << kind
             if kind >= BIDS:
                 at = self.levels(data, text, at, end, BID if kind == BIDS else OFFER, route, buffer)
                 if at == 0:
                     return False
             elif kind >= FIRST:
-                at = self.whole(text, at, end, layout.quoted[place] != 0)
+                at = self.whole(text, at, end, layout.keys[place + QUOTED] != 0)
                 if at == 0:
                     return False
                 if kind == ZERO:
                     if self.number:
                         return False
                 else:
-                    values[kind] = self.number
+                    self.values[kind] = self.number
             elif kind <= OPEN_ONE:
                 if kind == OPEN_ONE:
                     if text[at] != 91:
@@ -404,12 +404,14 @@ class UpdateReader:
                 if at == 0:
                     return False
                 if kind == SYMBOL:
-                    if not is_same(text, start, at - 1, route.symbol_text, len(route.symbol_text)):
+                    if not is_same(text, start, at - 1, route.symbol_text, 0, len(route.symbol_text)):
                         return False
-                elif kind == WORD and digest(data, text, start, at - 1) != layout.words[place]:
+                elif kind == WORD and not is_same(
+                    text, start, at - 1, names, layout.keys[place + VALUE], layout.keys[place + VALUE_LENGTH]
+                ):
                     return False
-            place += 1
-            if place == count:
+            place += KEY_WORDS
+            if place == last_key:
                 place = 0
         return at == end and found & layout.needed == layout.needed
 
@@ -466,8 +468,7 @@ class UpdateReader:
         at += 1
         if text[at] == 93:
             return at + 1
-        store = buffer.store
-        room = len(store)
+        room = len(buffer.store)
         target = buffer.count * ROW_WORDS
         while True:
             if at >= end or text[at] != 91:
@@ -479,11 +480,11 @@ class UpdateReader:
                 at = self.string(text, at, end)
                 if at == 0 or at >= end or text[at] != 44:
                     return 0
-                is_delete = is_same(text, start, at - 1, b"delete", 6)
+                is_delete = is_same(text, start, at - 1, b"delete", 0, 6)
                 if (
                     not is_delete
-                    and not is_same(text, start, at - 1, b"change", 6)
-                    and not is_same(text, start, at - 1, b"new", 3)
+                    and not is_same(text, start, at - 1, b"change", 0, 6)
+                    and not is_same(text, start, at - 1, b"new", 0, 3)
                 ):
                     return 0
                 at += 1
@@ -529,11 +530,10 @@ class UpdateReader:
                 size = 0
             if target + ROW_WORDS > room:
                 buffer.grow()
-                store = buffer.store
-                room = len(store)
-            store[target + 2] = price
-            store[target + 3] = size
-            store[target + 5] = set_word if size else delete_word
+                room = len(buffer.store)
+            buffer.store[target + 2] = price
+            buffer.store[target + 3] = size
+            buffer.store[target + 5] = set_word if size else delete_word
             target += ROW_WORDS
             code = text[at]
             at += 1
@@ -545,15 +545,15 @@ class UpdateReader:
         return at
 
 
-def is_same(text: bytes, at: int, end: int, other: bytes, length: int) -> bool:
-    """Return whether the bytes from *at* to *end* are the *length* bytes of *other*."""
+def is_same(text: bytes, at: int, end: int, other: bytes, other_at: int, length: int) -> bool:
+    """Return whether the bytes from *at* to *end* are the *length* bytes of *other* from *other_at* on."""
     if end - at != length:
         return False
-    place = 0
-    while place < length:
-        if text[at + place] != other[place]:
+    while at < end:
+        if text[at] != other[other_at]:
             return False
-        place += 1
+        at += 1
+        other_at += 1
     return True
 
 
