@@ -1,4 +1,4 @@
-"""Importer of Tardis CSV data sets: books, book snapshots, trades, quotes, liquidations, derivative tickers.
+"""Importer of Tardis CSV data sets: books, book snapshots, trades, quotes, liquidations, tickers, option chains.
 
 Rules: Tardis's documentation of its downloadable CSV files, mid 2026. Times are microseconds; rows of equal
 ``timestamp``, ``local_timestamp`` and ``is_snapshot`` are one message; a snapshot begins where ``is_snapshot`` turns
@@ -15,35 +15,19 @@ from quotewright.errors import InputError
 from quotewright.kernel.codes import BUY, IN_SNAPSHOT, NO_SIDE, SELL
 from quotewright.tape.importing import Importer, Stage
 from quotewright.tape.recording import RecordedFile
-from quotewright.tape.sink import Sink
-from quotewright_plugins.importers.venues import market_of
+from quotewright.tape.sink import OptionSummary, Sink
+from quotewright_plugins.importers.tardis_columns import columns_of, depth_of, kind_of, other_columns, require_columns
+from quotewright_plugins.importers.venues import market_of, volatility
 
-COMMON = ("exchange", "symbol", "timestamp", "local_timestamp")
 SIDES = {b"buy": BUY, b"sell": SELL, b"unknown": NO_SIDE, b"": NO_SIDE}
+RIGHTS = {b"call": "C", b"put": "P"}
 SNAPSHOT_WORDS = {b"true": True, b"false": False, b"True": True, b"False": False, b"1": True, b"0": False}
 BOOKS = ("incremental_book_L2", "book_snapshot")
 RANK = dict.fromkeys(("incremental_book_L2", "book_snapshot"), 2)
-RANK |= {"trades": 0, "liquidations": 1, "quotes": 3, "derivative_ticker": 4}
+RANK |= {"trades": 0, "liquidations": 1, "quotes": 3, "derivative_ticker": 4, "options_chain": 5}
 """At one time trades come before the book changes that they caused, and those before the quotes."""
 
 Cells = list[bytes]
-
-
-def kind_of(columns: Sequence[str]) -> str:
-    """Return which data set has these columns, empty if none that is read here."""
-    names = set(columns)
-    if not names.issuperset(COMMON):
-        return ""
-    for kind, needed in (
-        ("incremental_book_L2", {"is_snapshot", "side", "price", "amount"}),
-        ("quotes", {"ask_amount", "ask_price", "bid_price", "bid_amount"}),
-        ("book_snapshot", {"asks[0].price", "asks[0].amount", "bids[0].price", "bids[0].amount"}),
-        ("derivative_ticker", {"funding_rate", "mark_price", "index_price", "open_interest"}),
-        ("trades", {"id", "side", "price", "amount"}),
-    ):
-        if names >= needed:
-            return kind
-    return ""
 
 
 def nanoseconds(cell: bytes) -> int:
@@ -67,7 +51,7 @@ class TardisCsvImporter(Importer):
     name = "tardis_csv"
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        return bool(kind_of(_columns(head.split(b"\n", 1)[0])))
+        return bool(kind_of(columns_of(head.split(b"\n", 1)[0])))
 
     def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:
         tables = [_Table(file, stage) for file in files]
@@ -91,27 +75,27 @@ def _require_one_book(books: dict[tuple[bytes, bytes], str], table: _Table, row:
         )
 
 
-def _columns(line: bytes) -> list[str]:
-    return [name.strip().strip('"') for name in line.decode("utf-8-sig", "replace").strip().split(",")]
-
-
 class _Table:
     """One file: its columns, and how its rows are written."""
 
     def __init__(self, file: RecordedFile, stage: Stage) -> None:
         self.file = file
         self.stage = stage
-        columns = _columns(file.head().split(b"\n", 1)[0])
+        columns = columns_of(file.head().split(b"\n", 1)[0])
         self.kind = kind_of(columns)
-        if not self.kind:
-            raise InputError(f"{file.path}: its first line should name the columns of a Tardis data set")
+        try:
+            require_columns(self.kind, columns)
+        except InputError as error:
+            raise InputError(f"{file.path}: {error}") from None
+        for name in other_columns(self.kind, columns):
+            stage.note(f"{file.name}: the column {name} is not read")
         if self.kind == "trades" and "liquidation" in file.name:
             self.kind = "liquidations"
         self.at = {name: place for place, name in enumerate(columns)}
         self.width = len(columns)
         self.exchange, self.symbol = self.at["exchange"], self.at["symbol"]
         self.timestamp, self.local_timestamp = self.at["timestamp"], self.at["local_timestamp"]
-        self.depth = sum(1 for name in columns if name.startswith("asks[") and name.endswith("].price"))
+        self.depth = depth_of(columns)
         self.label = f"{self.kind}_{self.depth}" if self.kind == "book_snapshot" else self.kind
         self.write: Callable[[Sink, str, int, int, list[Cells]], None] = getattr(self, f"_{self.kind}")
         self.sinks: dict[bytes, tuple[Sink, str]] = {}
@@ -137,7 +121,7 @@ class _Table:
     def _groups(self) -> Iterator[list[Cells]]:
         """Yield the rows of each message; only book changes span several rows."""
         is_grouped = self.kind == "incremental_book_L2"
-        snapshot = self.at.get("is_snapshot", 0)
+        together = (self.timestamp, self.local_timestamp, self.at.get("is_snapshot", 0), self.symbol, self.exchange)
         group: list[Cells] = []
         key: tuple[bytes, ...] = ()
         for text in self.file.lines():
@@ -158,7 +142,7 @@ class _Table:
             if not is_grouped:
                 yield [cells]
                 continue
-            own = (cells[self.timestamp], cells[self.local_timestamp], cells[snapshot], cells[self.symbol])
+            own = tuple(cells[place] for place in together)
             if own != key and group:
                 yield group
                 group = []
@@ -175,7 +159,7 @@ class _Table:
         if found is None:
             name = exchange.decode("ascii", "replace")
             try:
-                venue, market = market_of(self.stage.exchange or name)
+                venue, market = market_of(self.stage.exchange or name, self.stage.plugins)
             except InputError as error:
                 self.stage.refuse(self.file, str(error))
                 return
@@ -273,14 +257,55 @@ class _Table:
     def _derivative_ticker(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
         cells, at = rows[0], self.at
         if sink.begin(symbol, event_ns, receive_ns):
-            if cells[at["mark_price"]]:
-                sink.mark(cells[at["mark_price"]])
-            if cells[at["index_price"]]:
-                sink.index(cells[at["index_price"]])
-            if cells[at["funding_rate"]]:
-                sink.funding(cells[at["funding_rate"]], nanoseconds(cells[at["funding_timestamp"]]))
-            if cells[at["open_interest"]]:
-                sink.open_interest(cells[at["open_interest"]])
+            if price := cells[at["mark_price"]]:
+                sink.mark(price)
+            if price := cells[at["index_price"]]:
+                sink.index(price)
+            if price := cells[at["last_price"]]:
+                sink.last(price)
+            if rate := cells[at["funding_rate"]]:
+                sink.funding(rate, nanoseconds(cells[at["funding_timestamp"]]))
+            if rate := cells[at["predicted_funding_rate"]]:
+                sink.predicted_funding(rate)
+            if size := cells[at["open_interest"]]:
+                sink.open_interest(size)
+            sink.end()
+
+    def _options_chain(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
+        cells, at = rows[0], self.at
+        exchange = cells[self.exchange].decode("ascii", "replace")
+        word = cells[at["type"]]
+        right = RIGHTS.get(word)
+        if right is None:
+            raise InputError(f"{symbol}: type should be call or put, was {word[:20]!r}")
+
+        def text(name: str) -> str:
+            return cells[at[name]].decode("ascii", "replace")
+
+        summary = OptionSummary(
+            right=right,
+            strike=text("strike_price"),
+            expiry_ns=nanoseconds(cells[at["expiration"]]),
+            bid_price=text("bid_price"),
+            bid_size=text("bid_amount"),
+            bid_iv=volatility(exchange, text("bid_iv")),
+            offer_price=text("ask_price"),
+            offer_size=text("ask_amount"),
+            offer_iv=volatility(exchange, text("ask_iv")),
+            last_price=text("last_price"),
+            open_interest=text("open_interest"),
+            mark_price=text("mark_price"),
+            mark_iv=volatility(exchange, text("mark_iv")),
+            delta=text("delta"),
+            gamma=text("gamma"),
+            vega=text("vega"),
+            theta=text("theta"),
+            rho=text("rho"),
+            underlying_price=text("underlying_price"),
+            underlying_index=text("underlying_index"),
+        )
+        if sink.begin(symbol, event_ns, receive_ns):
+            sink.option(summary)
             sink.end()
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from quotewright.errors import InputError
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from quotewright.errors import ConfigError, InputError
+from quotewright.tape.importing import make_adapter
+
+if TYPE_CHECKING:
+    from quotewright.plugin.registry import PluginSet
 
 TARDIS = {
     "binance": ("binance", "spot"),
     "binance-futures": ("binance", "usdm"),
     "binance-delivery": ("binance", "coinm"),
+    "binance-european-options": ("binance", "options"),
     "bybit": ("bybit", "linear"),
     "bybit-spot": ("bybit", "spot"),
     "bybit-options": ("bybit", "option"),
@@ -26,13 +34,35 @@ OTHER = {
 }
 
 
-def market_of(exchange: str) -> tuple[str, str]:
-    """Return venue and market of an exchange's name; any other ``venue-market`` is taken apart at its dash."""
+IN_PERCENT = ("deribit",)
+"""Exchanges whose volatilities Tardis shows as the exchange does, in percent; a tape holds fractions."""
+
+
+def market_of(exchange: str, plugins: PluginSet | None = None) -> tuple[str, str]:
+    """Return venue and market of an exchange's name; any other ``venue-market`` is taken apart at its dash.
+
+    With *plugins* the feed adapter of the venue says which of its markets the name means.
+    """
     name = exchange.strip().lower()
-    known = TARDIS.get(name) or OTHER.get(name)
-    if known is not None:
-        return known
-    venue, _, market = name.partition("-")
-    if not venue.isalnum():
-        raise InputError(f"exchange should be a name such as {', '.join(list(TARDIS)[:3])}, was '{exchange}'")
-    return venue, market
+    found = TARDIS.get(name) or OTHER.get(name)
+    if found is None:
+        venue, _, market = name.partition("-")
+        if not venue.isalnum():
+            raise InputError(f"exchange should be a name such as {', '.join(list(TARDIS)[:3])}, was '{exchange}'")
+        found = (venue, market)
+    if plugins is not None and found[0] in plugins.names("feed_adapters"):
+        try:
+            return found[0], make_adapter(plugins, found[0]).recordings.get(name, found[1])
+        except ConfigError:  # an adapter that cannot be made without keys of its own tells nothing
+            return found
+    return found
+
+
+def volatility(exchange: str, text: str) -> str:
+    """Return a volatility told by Tardis for *exchange* as a fraction; empty if nothing is told."""
+    if not text or exchange not in IN_PERCENT:
+        return text
+    try:
+        return f"{Decimal(text).scaleb(-2):f}"
+    except InvalidOperation:
+        raise InputError(f"a volatility should be a decimal number, was {text[:40]!r}") from None
