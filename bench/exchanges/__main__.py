@@ -1,0 +1,116 @@
+"""``python -m bench.exchanges [--node-modules FOLDER] [--json] [--rounds N] [--messages N]``: beside the peers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.exchanges.candidates import ByHand, Candidate, Ccxt, Cryptofeed, Missing, Ours, TardisDev
+from bench.exchanges.sessions import SESSIONS, Session
+
+SEED = 20_241_201
+TARGETS_NS = {"binance": 1_200, "bybit": 1_200, "okx": 1_800, "deribit": 800}
+
+
+def candidates(node_modules: Path | None) -> tuple[list[Candidate], list[str]]:
+    """Return every program that can be measured, ours first, and a sentence about each that cannot."""
+    found: list[Candidate] = [Ours(), ByHand()]
+    missing = []
+    makers: dict[str, Callable[[], Candidate]] = {
+        "cryptofeed": Cryptofeed,
+        "ccxt": Ccxt,
+        "tardis-dev": lambda: TardisDev(node_modules),
+    }
+    for name, make in makers.items():
+        try:
+            found.append(make())
+        except Missing as error:
+            missing.append(f"{name}: {error}")
+    return found, missing
+
+
+def install(folder: Path) -> Path:
+    """Install every peer, each by itself so that one that fails leaves the others; return the folder of node modules."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tries = [[sys.executable, "-m", "pip", "install", "--quiet", name] for name in ("cryptofeed", "ccxt")]
+    tries.append(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "tardis-dev"])
+    for command in tries:
+        try:
+            subprocess.run(command, check=True, stdout=sys.stderr)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"not installed: {command[-1]}: {error}", file=sys.stderr)
+    return folder / "node_modules"
+
+
+def measure(session: Session, programs: Sequence[Candidate], rounds: int) -> list[dict[str, Any]]:
+    """Measure all *programs* in turn, round by round, and return one row each.
+
+    Raises:
+        AssertionError: a program's book does not end with the session's best quotes.
+    """
+    times: list[list[float]] = [[] for _ in programs]
+    for _ in range(rounds):
+        for number, program in enumerate(programs):
+            took, best = program.round(session)
+            assert best == session.best, f"{program.name} on {session.exchange} ends at {best}, expected {session.best}"
+            times[number].append(took / len(session.frames))
+    ours = statistics.median(times[0])
+    return [
+        {
+            "exchange": session.exchange,
+            "program": program.name,
+            "min_ns": min(found),
+            "median_ns": statistics.median(found),
+            "ratio": statistics.median(found) / ours,
+        }
+        for program, found in zip(programs, times, strict=True)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.exchanges", description=__doc__)
+    parser.add_argument("--node-modules", type=Path, help="folder with the npm package tardis-dev")
+    parser.add_argument("--install", type=Path, metavar="FOLDER", help="install the peers first, node's into FOLDER")
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    node_modules = options.node_modules
+    if options.install is not None:
+        node_modules = install(options.install)
+    programs, missing = candidates(node_modules)
+    rows: list[dict[str, Any]] = []
+    try:
+        for make in SESSIONS.values():
+            session = make(options.messages, SEED)
+            found = measure(session, programs, options.rounds)
+            rows += found
+            if not options.json:
+                _show(session, found, missing)
+    finally:
+        for program in programs:
+            getattr(program, "close", lambda: None)()
+    if options.json:
+        print(json.dumps({"rows": rows, "missing": missing}, indent=1))
+    return 1 if missing else 0
+
+
+def _show(session: Session, rows: Sequence[dict[str, Any]], missing: Sequence[str]) -> None:
+    print(f"{session.exchange}: {len(session.frames)} updates of {session.levels:.1f} levels, bytes to best quotes")
+    for number, row in enumerate(rows):
+        least, median = row["min_ns"] / 1000, row["median_ns"] / 1000
+        target = f"  (at most {TARGETS_NS[session.exchange] / 1000:.1f})" if number == 0 else ""
+        print(f"  {row['program']:<20} {median:>8.2f} us median {least:>8.2f} least {row['ratio']:>7.1f} x{target}")
+    for sentence in missing:
+        print(f"  missing: {sentence}")
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
