@@ -36,7 +36,7 @@ def candidates(node_modules: Path | None) -> tuple[list[Candidate], list[str]]:
 
 
 def install(folder: Path) -> Path:
-    """Install every peer, each by itself so that one that fails leaves the others; return the folder of node modules."""
+    """Install every peer, each by itself: one that fails leaves the others. Return the folder of node modules."""
     folder.mkdir(parents=True, exist_ok=True)
     tries = [[sys.executable, "-m", "pip", "install", "--quiet", name] for name in ("cryptofeed", "ccxt")]
     tries.append(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "tardis-dev"])

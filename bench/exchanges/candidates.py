@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 from sortedcontainers import SortedDict
@@ -197,7 +197,12 @@ _DATA: dict[str, Callable[[Any], Any]] = {
 class Cryptofeed:
     """cryptofeed's message handler with a callback that reads the best quotes; its coroutines are driven by hand."""
 
-    SYMBOLS = {"binance": "BTC-USDT-PERP", "bybit": "BTC-USDT-PERP", "okx": "BTC-USDT-PERP", "deribit": "BTC-USD-PERP"}
+    SYMBOLS: ClassVar = {
+        "binance": "BTC-USDT-PERP",
+        "bybit": "BTC-USDT-PERP",
+        "okx": "BTC-USDT-PERP",
+        "deribit": "BTC-USD-PERP",
+    }
 
     def __init__(self) -> None:
         try:
@@ -268,7 +273,7 @@ def _drive(coroutine: Any) -> None:
 class Ccxt:
     """ccxt pro: its JSON parser and its message handler, the best quotes read off its book."""
 
-    MARKETS = {
+    MARKETS: ClassVar = {
         "binance": ("binanceusdm", "BTC/USDT:USDT", "wss://fstream.binance.com/ws"),
         "bybit": ("bybit", "BTC/USDT:USDT", "wss://stream.bybit.com/v5/public/linear"),
         "okx": ("okx", "BTC/USDT:USDT", "wss://ws.okx.com:8443/ws/v5/public"),
