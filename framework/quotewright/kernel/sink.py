@@ -9,35 +9,50 @@ from quotewright.errors import InputError
 from quotewright.kernel.codes import (
     BEST_QUOTE,
     BID,
+    BID_IV,
+    CLOSED,
+    DELTA,
     EVENT_ESTIMATED,
     FLAG_SHIFT,
     FUNDING,
+    GAMMA,
     GAP,
     IN_SNAPSHOT,
     INDEX,
+    INSTRUMENT_CHANGE,
     INSTRUMENT_SHIFT,
     LAST_BIT,
+    LAST_PRICE,
     LEVEL_DELETE,
     LEVEL_SET,
     LIQUIDATION,
     MARK,
+    MARK_IV,
     MAX_INSTRUMENTS,
     OFFER,
+    OFFER_IV,
     OPEN_INTEREST,
+    PREDICTED_FUNDING,
     RATE_SCALE,
     REFERENCE_SCALE,
     RESYNC,
+    RHO,
     ROW_WORDS,
     SELL,
     SIDE_SHIFT,
     SNAPSHOT_BEGIN,
+    STATUS,
+    THETA,
     TRADE,
+    UNDERLYING,
+    VEGA,
 )
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.scanner import JsonText, Scanner
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
+    from quotewright.tape.sink import OptionSummary
 
 MAX_UNLISTED = 1000
 OTHERS = "…"
@@ -107,7 +122,9 @@ class TapeSink:
         self.listed[symbol] = Listed(instrument, price_decimals, size_decimals)
         return True
 
-    def begin(self, symbol: str, event_ns: int, receive_ns: int, flags: int = 0, id: int = 0) -> bool:
+    def begin(
+        self, symbol: str, event_ns: int, receive_ns: int, flags: int = 0, id: int = 0, stamp_ns: int = 0
+    ) -> bool:
         if self.is_open:
             raise InputError(f"{self.scanner.label}: the message before was neither ended nor abandoned")
         listed = self.listed.get(symbol)
@@ -194,10 +211,10 @@ class TapeSink:
         buffer.count = at // ROW_WORDS
         return True
 
-    def trade(self, side: int, price: str | bytes, size: str | bytes, id: int, flags: int = 0) -> None:
+    def trade(self, side: int, price: str | bytes, size: str | bytes, id: int, flags: int = 0, name: str = "") -> None:
         self.print_row(TRADE, side, price, size, id, flags, "trade price", "trade size")
 
-    def liquidation(self, side: int, price: str | bytes, size: str | bytes, id: int = 0) -> None:
+    def liquidation(self, side: int, price: str | bytes, size: str | bytes, id: int = 0, name: str = "") -> None:
         self.print_row(LIQUIDATION, side, price, size, id, 0, "liquidation price", "liquidation size")
 
     def print_row(
@@ -245,6 +262,9 @@ class TapeSink:
     def index(self, price: str | bytes) -> None:
         self.reference(INDEX, price, "index price")
 
+    def last(self, price: str | bytes) -> None:
+        self.told_price(LAST_PRICE, price, "last price")
+
     def reference(self, kind: int, price: str | bytes, name: str) -> bool:
         """Write a reference price, rounded half-even to 10^-9."""
         value = self.scanner.rounded(price, REFERENCE_SCALE, name)
@@ -252,13 +272,74 @@ class TapeSink:
             raise InputError(f"{self.scanner.where(name)} should be positive, was {value} of 10^-{REFERENCE_SCALE}")
         return self.row(kind, 0, value, 0, self.id)
 
+    def told_price(self, kind: int, price: str | bytes, name: str) -> bool:
+        """Write a reference price, or nothing if it is 0: so venues tell that there is none yet."""
+        value = self.at_least_zero(price, name)
+        if value:
+            return self.row(kind, 0, value, 0, self.id)
+        return False
+
+    def at_least_zero(self, number: str | bytes, name: str) -> int:
+        """Return a reference number, which is not negative, rounded half-even to 10^-9."""
+        value = self.scanner.rounded(number, REFERENCE_SCALE, name)
+        if value < 0:
+            raise InputError(f"{self.scanner.where(name)} should not be negative, was {value} of 10^-{REFERENCE_SCALE}")
+        return value
+
     def funding(self, rate: str | bytes, next_ns: int) -> None:
         value = self.scanner.rounded(rate, RATE_SCALE, "funding rate")
         self.row(FUNDING, 0, value, next_ns, self.id)
 
+    def predicted_funding(self, rate: str | bytes) -> None:
+        value = self.scanner.rounded(rate, RATE_SCALE, "predicted funding rate")
+        self.row(PREDICTED_FUNDING, 0, value, 0, self.id)
+
     def open_interest(self, size: str | bytes) -> None:
-        value = self.scanner.size(size, self.size_decimals, "open interest")
+        value = self.scanner.rounded(size, self.size_decimals, "open interest")
+        if value < 0:
+            raise InputError(f"{self.scanner.where('open interest')} should not be negative, was {value} steps")
         self.row(OPEN_INTEREST, 0, 0, value, self.id)
+
+    def option(self, summary: OptionSummary) -> None:
+        """Write what *summary* tells beside the best quotes, which :meth:`best` takes."""
+        if len(summary.open_interest):
+            self.open_interest(summary.open_interest)
+        if len(summary.last_price):
+            self.told_price(LAST_PRICE, summary.last_price, "last price")
+        if len(summary.mark_price):
+            self.row(MARK, 0, self.at_least_zero(summary.mark_price, "mark price"), 0, self.id)
+        if len(summary.underlying_price):
+            self.told_price(UNDERLYING, summary.underlying_price, "underlying price")
+        self.volatility(BID_IV, summary.bid_iv, "bid volatility")
+        self.volatility(OFFER_IV, summary.offer_iv, "offer volatility")
+        self.volatility(MARK_IV, summary.mark_iv, "mark volatility")
+        self.greek(DELTA, summary.delta, "delta")
+        self.greek(GAMMA, summary.gamma, "gamma")
+        self.greek(VEGA, summary.vega, "vega")
+        self.greek(THETA, summary.theta, "theta")
+        self.greek(RHO, summary.rho, "rho")
+
+    def volatility(self, kind: int, value: str | bytes, name: str) -> bool:
+        """Write a volatility if one is told."""
+        if not len(value):
+            return False
+        return self.row(kind, 0, self.at_least_zero(value, name), 0, self.id)
+
+    def greek(self, kind: int, value: str | bytes, name: str) -> bool:
+        """Write a greek of any sign if one is told."""
+        if not len(value):
+            return False
+        return self.row(kind, 0, self.scanner.rounded(value, REFERENCE_SCALE, name), 0, self.id)
+
+    def status(self, status: int) -> None:
+        if not 0 <= status <= CLOSED:
+            raise InputError(f"{self.scanner.label}: status should be 0 to {CLOSED}, was {status}")
+        self.row(STATUS, 0, 0, status, self.id)
+
+    def change(self, tick: str | bytes, lot: str | bytes) -> None:
+        tick_steps = self.scanner.price(tick, self.price_decimals, "tick")
+        lot_steps = self.scanner.price(lot, self.size_decimals, "lot")
+        self.row(INSTRUMENT_CHANGE, 0, tick_steps, lot_steps, self.id)
 
     def gap(self, missing: int = 0) -> None:
         self.row(GAP, 0, 0, missing, self.id)

@@ -13,7 +13,9 @@ from quotewright.kernel.codes import (
     AGGREGATED,
     BEST_QUOTE,
     BID,
+    BID_IV,
     CONNECTION,
+    DELTA,
     EVENT_ESTIMATED,
     FLAG_SHIFT,
     FUNDING,
@@ -23,21 +25,28 @@ from quotewright.kernel.codes import (
     INSTRUMENT_SHIFT,
     KIND_NAMES,
     LAST,
+    LAST_PRICE,
     LEVEL_DELETE,
     LEVEL_SET,
     LIQUIDATION,
     MARK,
+    MARK_IV,
     NO_MARKET,
     OPEN_INTEREST,
     ORDER_ADD,
     ORDER_DELETE,
+    PREDICTED_FUNDING,
     RATE_SCALE,
     REFERENCE_SCALE,
     RESYNC,
+    RHO,
     ROW_WORDS,
     SIDE_SHIFT,
     SNAPSHOT_BEGIN,
+    STATUS,
+    STATUS_NAMES,
     TRADE,
+    UNDERLYING,
 )
 from quotewright.kernel.rows import Rows
 from quotewright.model.instrument import Instrument
@@ -99,7 +108,7 @@ class Liquidation(Event):
 
 @attrs.frozen(kw_only=True)
 class Reference(Event):
-    """A mark or index price (*kind*), in quote currency."""
+    """A price that is no trade, in quote currency; *kind* is mark, index, last_price or underlying."""
 
     kind: str
     price: Decimal
@@ -111,6 +120,21 @@ class Funding(Event):
 
     rate: Decimal
     next_ns: int
+
+
+@attrs.frozen(kw_only=True)
+class PredictedFunding(Event):
+    """The funding rate expected for the period after the next, as a fraction."""
+
+    rate: Decimal
+
+
+@attrs.frozen(kw_only=True)
+class OptionFigure(Event):
+    """One figure of an option: *kind* is bid_iv, offer_iv or mark_iv (fractions), or a greek's name."""
+
+    kind: str
+    value: Decimal
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +182,13 @@ class InstrumentChange(Event):
     lot_size: Decimal
 
 
+@attrs.frozen(kw_only=True)
+class Status(Event):
+    """The state of trading of the instrument from here on, one of ``STATUS_NAMES``."""
+
+    status: str
+
+
 MarketEvent: TypeAlias = (
     BookDelta
     | BestQuote
@@ -165,12 +196,15 @@ MarketEvent: TypeAlias = (
     | Liquidation
     | Reference
     | Funding
+    | PredictedFunding
+    | OptionFigure
     | OpenInterest
     | OrderChange
     | Gap
     | Resync
     | Connection
     | InstrumentChange
+    | Status
 )
 
 
@@ -316,10 +350,14 @@ def _single(rows: Rows, number: int, instruments: Sequence[Instrument]) -> Marke
         )
     if row.kind == LIQUIDATION:
         return Liquidation(**common, id=row.id, side=row.side, price=price, size=size)
-    if row.kind in (MARK, INDEX):
+    if row.kind in (MARK, INDEX, LAST_PRICE, UNDERLYING):
         return Reference(**common, kind=KIND_NAMES[row.kind], price=Decimal(row.price).scaleb(-REFERENCE_SCALE))
     if row.kind == FUNDING:
         return Funding(**common, rate=Decimal(row.price).scaleb(-RATE_SCALE), next_ns=row.size)
+    if row.kind == PREDICTED_FUNDING:
+        return PredictedFunding(**common, rate=Decimal(row.price).scaleb(-RATE_SCALE))
+    if BID_IV <= row.kind <= MARK_IV or DELTA <= row.kind <= RHO:
+        return OptionFigure(**common, kind=KIND_NAMES[row.kind], value=Decimal(row.price).scaleb(-REFERENCE_SCALE))
     if row.kind == OPEN_INTEREST:
         return OpenInterest(**common, size=size)
     if ORDER_ADD <= row.kind <= ORDER_DELETE:
@@ -332,4 +370,8 @@ def _single(rows: Rows, number: int, instruments: Sequence[Instrument]) -> Marke
         return Connection(**common, is_up=row.size == 1)
     if row.kind == INSTRUMENT_CHANGE:
         return InstrumentChange(**common, tick_size=price, lot_size=size)
+    if row.kind == STATUS and 0 <= row.size < len(STATUS_NAMES):
+        return Status(**common, status=STATUS_NAMES[row.size])
+    if row.kind == STATUS:
+        raise InputError(f"row {number}: status should be 0 to {len(STATUS_NAMES) - 1}, was {row.size}")
     raise InputError(f"row {number}: kind should be 1 to {len(KIND_NAMES) - 1}, was {row.kind}")

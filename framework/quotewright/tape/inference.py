@@ -16,8 +16,10 @@ import msgspec
 import numpy as np
 
 from quotewright.errors import InputError
+from quotewright.kernel.codes import REFERENCE_SCALE
+from quotewright.kernel.scanner import Scanner
 from quotewright.model.instrument import Instrument
-from quotewright.tape.sink import JsonArray, Text
+from quotewright.tape.sink import JsonArray, OptionSummary, Text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,6 +41,13 @@ GRID: Final = np.array(sorted({part * 10**power for power in range(17) for part 
 CLEAN_SHARE: Final = 0.999
 """Books hold a size off the current lot every minute or two; a grid that fits all but one in a thousand is the grid."""
 
+_ANY: Final = -(10**18)
+"""The least a number of any sign can be."""
+_GREEKS: Final = ("delta", "gamma", "vega", "theta", "rho")
+_OPTION_NUMBERS: Final = (
+    *("open_interest", "last_price", "mark_price", "underlying_price", "bid_iv", "offer_iv", "mark_iv"),
+    *_GREEKS,
+)
 _NUMBER = re.compile(r"[+-]?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?")
 _TEXT_LEVELS = msgspec.json.Decoder(list[list[str]])
 _RAW_LEVELS = msgspec.json.Decoder(list[list[msgspec.Raw]])
@@ -121,10 +130,13 @@ class Survey:
         self.unlisted: dict[str, int] = {}
         self.current = Observed()
         self.symbol = ""
+        self.scanner = Scanner()
         self.stamps = (0, 0, 0)
         self.has_rows = False
 
-    def begin(self, symbol: str, event_ns: int, receive_ns: int, flags: int = 0, id: int = 0) -> bool:
+    def begin(
+        self, symbol: str, event_ns: int, receive_ns: int, flags: int = 0, id: int = 0, stamp_ns: int = 0
+    ) -> bool:
         observed = self.symbols.get(symbol)
         if observed is None:
             observed = self.symbols[symbol] = Observed()
@@ -149,7 +161,7 @@ class Survey:
     def offers(self, levels: JsonArray) -> None:
         self._levels(levels, "offers")
 
-    def trade(self, side: int, price: Text, size: Text, id: int, flags: int = 0) -> None:
+    def trade(self, side: int, price: Text, size: Text, id: int, flags: int = 0, name: str = "") -> None:
         self._number(price, size, "trade")
 
     def best(self, bid: Text, bid_size: Text, offer: Text, offer_size: Text) -> None:
@@ -160,19 +172,38 @@ class Survey:
         self.has_rows = True
 
     def mark(self, price: Text) -> None:
-        self.has_rows = True
+        self._reference(price, "mark price", least=1)
 
     def index(self, price: Text) -> None:
-        self.has_rows = True
+        self._reference(price, "index price", least=1)
+
+    def last(self, price: Text) -> None:
+        self._reference(price, "last price")
 
     def funding(self, rate: Text, next_ns: int) -> None:
-        self.has_rows = True
+        self._reference(rate, "funding rate", least=_ANY)
 
-    def liquidation(self, side: int, price: Text, size: Text, id: int = 0) -> None:
+    def predicted_funding(self, rate: Text) -> None:
+        self._reference(rate, "predicted funding rate", least=_ANY)
+
+    def liquidation(self, side: int, price: Text, size: Text, id: int = 0, name: str = "") -> None:
         self._number(price, size, "liquidation")
 
     def open_interest(self, size: Text) -> None:
+        self._reference(size, "open interest", 0)
+
+    def option(self, summary: OptionSummary) -> None:
+        for name in _OPTION_NUMBERS:
+            if text := getattr(summary, name):
+                decimals = 0 if name == "open_interest" else REFERENCE_SCALE
+                self._reference(text, name.replace("_", " "), decimals, _ANY if name in _GREEKS else 0)
+
+    def status(self, status: int) -> None:
         self.has_rows = True
+
+    def change(self, tick: Text, lot: Text) -> None:
+        """Tick and lot of the time before the change may be finer; those from here on are looked at as levels are."""
+        self._number(tick, lot, "tick and lot:")
 
     def gap(self, missing: int = 0) -> None:
         self.has_rows = True
@@ -198,6 +229,13 @@ class Survey:
             current.price.add({price_text}, f"{self.symbol} {field} price")
         if size_text not in current.size.seen:
             current.size.add({size_text}, f"{self.symbol} {field} size")
+        self.has_rows = True
+
+    def _reference(self, text: Text, field: str, decimals: int = REFERENCE_SCALE, least: int = 0) -> None:
+        self.scanner.label = self.symbol
+        value = self.scanner.rounded(text, decimals, field)
+        if value < least:
+            raise InputError(f"{self.symbol} {field} should be {'positive' if least else 'at least 0'}, was {text!r}")
         self.has_rows = True
 
     def _levels(self, levels: JsonArray, field: str) -> None:

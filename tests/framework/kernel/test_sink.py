@@ -12,30 +12,44 @@ from quotewright.kernel.codes import (
     AGGREGATED,
     BEST_QUOTE,
     BID,
+    BID_IV,
     BUY,
+    CLOSED,
+    DELTA,
     EVENT_ESTIMATED,
     FUNDING,
+    GAMMA,
     GAP,
     IN_SNAPSHOT,
     INDEX,
+    INSTRUMENT_CHANGE,
     LAST,
+    LAST_PRICE,
     LEVEL_DELETE,
     LEVEL_SET,
     LIQUIDATION,
     MARK,
+    MARK_IV,
     OFFER,
+    OFFER_IV,
     OPEN_INTEREST,
+    PREDICTED_FUNDING,
     RELEASED,
     RESYNC,
+    RHO,
     ROW_WORDS,
     SELL,
     SNAPSHOT_BEGIN,
+    STATUS,
+    THETA,
     TRADE,
+    UNDERLYING,
+    VEGA,
 )
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.sink import MAX_UNLISTED, OTHERS, TapeSink, listing
 from quotewright.model.instrument import Instrument
-from quotewright.tape.sink import Sink
+from quotewright.tape.sink import OptionSummary, Sink
 
 
 @pytest.fixture
@@ -153,6 +167,67 @@ def test_the_other_kinds(sink):
     assert short(sink) == [(LIQUIDATION, SELL, 500, 500), (OPEN_INTEREST, 0, 0, 12500), (GAP, 0, 0, 3)]
 
 
+def test_an_option_is_one_row_for_each_thing_told(sink):
+    sink.begin("BTCUSDT", 1, 2, 0, 5, 3)
+    sink.option(
+        OptionSummary(
+            right="P",
+            strike="1",
+            bid_price="0.5",
+            bid_size="7",
+            bid_iv="0.5",
+            offer_iv=b"0.6",
+            mark_iv="0.55000000051",
+            last_price="0",
+            open_interest="12.3456",
+            mark_price="0",
+            delta="-0.5",
+            gamma="1e-7",
+            vega="3",
+            theta="-4",
+            rho="0",
+            underlying_price="60000",
+        )
+    )
+    sink.option(OptionSummary(last_price="0.25"))
+    sink.end()
+    assert short(sink) == [
+        (OPEN_INTEREST, 0, 0, 12_346),
+        (MARK, 0, 0, 0),
+        (UNDERLYING, 0, 60_000_000_000_000, 0),
+        (BID_IV, 0, 500_000_000, 0),
+        (OFFER_IV, 0, 600_000_000, 0),
+        (MARK_IV, 0, 550_000_001, 0),
+        (DELTA, 0, -500_000_000, 0),
+        (GAMMA, 0, 100, 0),
+        (VEGA, 0, 3_000_000_000, 0),
+        (THETA, 0, -4_000_000_000, 0),
+        (RHO, 0, 0, 0),
+        (LAST_PRICE, 0, 250_000_000, 0),
+    ]
+    assert rows(sink)[0][6:] == (5, 1, 2)
+
+
+def test_last_prices_predictions_states_and_new_grids(sink):
+    sink.begin("BTCUSDT", 1, 2, 0, 5)
+    sink.last("100.5")
+    sink.last("0.0")
+    sink.predicted_funding("-0.0001")
+    sink.status(CLOSED)
+    sink.change("0.5", "0.01")
+    sink.trade(BUY, "1", "2", 7, 0, "a-7")
+    sink.liquidation(SELL, "1", "2", 8, "b-8")
+    sink.end()
+    assert short(sink) == [
+        (LAST_PRICE, 0, 100_500_000_000, 0),
+        (PREDICTED_FUNDING, 0, -100_000_000_000, 0),
+        (STATUS, 0, 0, CLOSED),
+        (INSTRUMENT_CHANGE, 0, 50, 10),
+        (TRADE, BUY, 100, 2000),
+        (LIQUIDATION, SELL, 100, 2000),
+    ]
+
+
 def test_a_message_without_rows_leaves_nothing(sink):
     sink.begin("BTCUSDT", 1, 2)
     sink.bids(b"[]")
@@ -172,6 +247,13 @@ BROKEN = {
     "negative best": (lambda sink: sink.best("1", "1", "-2", "0"), "best offer should not be negative"),
     "mark": (lambda sink: sink.mark("0"), "mark price should be positive"),
     "rate": (lambda sink: sink.funding("abc", 1), "funding rate should be a decimal number"),
+    "last": (lambda sink: sink.last("-1"), "last price should not be negative"),
+    "volatility": (lambda sink: sink.option(OptionSummary(bid_iv="-1")), "bid volatility should not be negative"),
+    "greek": (lambda sink: sink.option(OptionSummary(rho="x")), "rho should be a decimal number"),
+    "interest": (lambda sink: sink.open_interest("-1"), "open interest should not be negative"),
+    "status": (lambda sink: sink.status(6), "status should be 0 to 5, was 6"),
+    "tick finer than the step": (lambda sink: sink.change("0.001", "1"), "tick should have at most 2 decimals"),
+    "lot": (lambda sink: sink.change("0.01", "0"), "lot should be positive"),
     "finer than the step": (lambda sink: sink.bids(b"[[1.001,1]]"), "at most 2 decimals"),
 }
 

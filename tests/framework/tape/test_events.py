@@ -11,11 +11,13 @@ from quotewright.kernel.codes import (
     AGGREGATED,
     BID,
     BUY,
+    CANCEL_ONLY,
     CONNECTION,
     INSTRUMENT_CHANGE,
     OFFER,
     ORDER_ADD,
     SELL,
+    STATUS,
     pack,
 )
 from quotewright.kernel.rows import TapeBuffer
@@ -30,12 +32,16 @@ from quotewright.tape.events import (
     InstrumentChange,
     Liquidation,
     OpenInterest,
+    OptionFigure,
     OrderChange,
+    PredictedFunding,
     Reference,
     Resync,
+    Status,
     Trade,
     events,
 )
+from quotewright.tape.sink import OptionSummary
 
 BTC = Instrument(
     name="BTC-USDT.perp@test",
@@ -99,6 +105,41 @@ def test_each_kind_of_row_has_its_event_and_messages_stay_together():
     ]
 
 
+def test_an_option_and_what_is_told_of_it():
+    buffer = TapeBuffer()
+    sink = TapeSink(buffer, listing([BTC]))
+    sink.begin("BTCUSDT", 5, 7)
+    sink.option(
+        OptionSummary(
+            right="C",
+            strike="70000",
+            expiry_ns=9,
+            bid_iv="0.55",
+            mark_iv="0.6",
+            last_price="0.012",
+            underlying_price="60000.5",
+            theta="-12.25",
+        )
+    )
+    sink.predicted_funding("-0.0001")
+    sink.status(CANCEL_ONLY)
+    sink.change("0.5", "0.01")
+    sink.end()
+    assert list(events(buffer, 0, buffer.count, [BTC])) == [
+        Reference(**AT, kind="last_price", price=Decimal("0.012")),
+        Reference(**AT, kind="underlying", price=Decimal("60000.5")),
+        OptionFigure(**AT, kind="bid_iv", value=Decimal("0.55")),
+        OptionFigure(**AT, kind="mark_iv", value=Decimal("0.6")),
+        OptionFigure(**AT, kind="theta", value=Decimal("-12.25")),
+        PredictedFunding(**AT, rate=Decimal("-0.0001")),
+        Status(**AT, status="cancel_only"),
+        InstrumentChange(**AT, tick_size=Decimal("0.5"), lot_size=Decimal("0.01")),
+    ]
+    buffer.append(5, 7, 0, 6, 0, pack(STATUS, 0, 0, 0))
+    with pytest.raises(InputError, match=r"row 8: status should be 0 to 5, was 6"):
+        list(events(buffer, 8, 9, [BTC]))
+
+
 def test_two_messages_are_two_deltas():
     buffer = TapeBuffer()
     sink = TapeSink(buffer, listing([BTC]))
@@ -117,7 +158,7 @@ def test_unknown_kinds_instruments_and_rows_are_refused():
     buffer = TapeBuffer()
     buffer.append(1, 1, 1, 1, 1, pack(99, OFFER, 0, 0))
     buffer.append(1, 1, 1, 1, 1, pack(1, OFFER, 0, 6))
-    with pytest.raises(InputError, match="row 0: kind should be 1 to 18, was 99"):
+    with pytest.raises(InputError, match="row 0: kind should be 1 to 30, was 99"):
         list(events(buffer, 0, 1, [BTC]))
     with pytest.raises(InputError, match="row 1: instrument id should be below 1, was 6"):
         list(events(buffer, 1, 2, [BTC]))

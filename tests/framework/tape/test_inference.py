@@ -9,6 +9,7 @@ from quotewright.errors import InputError
 from quotewright.model.instrument import Instrument
 from quotewright.tape.causality import Connection
 from quotewright.tape.inference import Decimals, Grid, Survey, decided_step, fields_from_symbol, with_decimals
+from quotewright.tape.sink import OptionSummary
 
 
 def survey() -> Survey:
@@ -132,3 +133,30 @@ def test_a_symbol_tells_its_instrument(symbol, expected):
 def test_a_symbol_that_tells_nothing_is_refused(symbol):
     with pytest.raises(InputError, match=r"give the venue's metadata|should be a date"):
         fields_from_symbol(symbol, "x", "spot")
+
+
+def test_the_survey_takes_every_call_and_refuses_what_no_row_can_hold():
+    made = survey()
+    made.mark("1.5")
+    made.index("1.5")
+    made.last("0")
+    made.funding("-0.0001", 9)
+    made.predicted_funding("-1e-5")
+    made.trade(1, "1", "1", 1, 0, "name")
+    made.liquidation(2, "1", "1", 1, "name")
+    made.open_interest("12345678901.5")
+    made.option(OptionSummary(right="C", bid_iv="0.5", delta="-0.5", open_interest="12345678901.5"))
+    made.status(3)
+    made.change("0.25", "0.001")
+    made.end()
+    observed = made.symbols["BTCUSDT"]
+    assert (observed.price.finest, observed.size.finest, observed.messages) == (2, 3, 1)
+    for write, why in (
+        (lambda: made.mark("0"), "mark price should be positive"),
+        (lambda: made.last("-1"), "last price should be at least 0"),
+        (lambda: made.option(OptionSummary(mark_iv="-1")), "mark iv should be at least 0"),
+        (lambda: made.option(OptionSummary(vega="x")), "vega should be a decimal number"),
+        (lambda: made.open_interest("-1"), "open interest should be at least 0"),
+    ):
+        with pytest.raises(InputError, match=why):
+            write()
