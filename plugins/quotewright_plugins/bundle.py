@@ -56,7 +56,9 @@ def risk_rules() -> dict[str, Factory]:
 def importers() -> dict[str, Factory]:
     return {
         "capture": lazy("quotewright_plugins.importers.capture:CaptureImporter"),
+        "normalised": lazy("quotewright_plugins.importers.normalised:NormalisedImporter"),
         "tardis_csv": lazy("quotewright_plugins.importers.tardis_csv:TardisCsvImporter"),
+        "tardis_raw": lazy("quotewright_plugins.tardis.raw:TardisRawImporter"),
     }
 
 

@@ -18,6 +18,7 @@ from quotewright.tape.recording import RecordedFile
 from quotewright.tape.sink import OptionSummary, Sink
 from quotewright_plugins.importers.tardis_columns import columns_of, depth_of, kind_of, other_columns, require_columns
 from quotewright_plugins.importers.venues import market_of, volatility
+from quotewright_plugins.tardis.messages import print_id
 
 SIDES = {b"buy": BUY, b"sell": SELL, b"unknown": NO_SIDE, b"": NO_SIDE}
 RIGHTS = {b"call": "C", b"put": "P"}
@@ -230,17 +231,17 @@ class _Table:
         self.had_snapshot.add(cells[self.symbol])
 
     def _trades(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
-        cells = rows[0]
-        id = _id(cells[self.at["id"]], self.file.line)
+        cells, at = rows[0], self.at
+        id, name = print_id(cells[at["id"]].decode("utf-8", "replace"), self.file.line)
         if sink.begin(symbol, event_ns, receive_ns, 0, id):
-            sink.trade(_side(cells[self.at["side"]]), cells[self.at["price"]], cells[self.at["amount"]], id)
+            sink.trade(_side(cells[at["side"]]), cells[at["price"]], cells[at["amount"]], id, name=name)
             sink.end()
 
     def _liquidations(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
-        cells = rows[0]
-        id = _id(cells[self.at["id"]], 0)
+        cells, at = rows[0], self.at
+        id, name = print_id(cells[at["id"]].decode("utf-8", "replace"))
         if sink.begin(symbol, event_ns, receive_ns, 0, id):
-            sink.liquidation(_side(cells[self.at["side"]]), cells[self.at["price"]], cells[self.at["amount"]], id)
+            sink.liquidation(_side(cells[at["side"]]), cells[at["price"]], cells[at["amount"]], id, name=name)
             sink.end()
 
     def _quotes(self, sink: Sink, symbol: str, event_ns: int, receive_ns: int, rows: list[Cells]) -> None:
@@ -314,8 +315,3 @@ def _side(cell: bytes) -> int:
     if found is None:
         raise InputError(f"side should be buy, sell or unknown, was {cell[:20]!r}")
     return found
-
-
-def _id(cell: bytes, other: int) -> int:
-    """Return a numeric id; *other* for one that is no number of 63 bits."""
-    return int(cell) if cell.isdigit() and len(cell) < 19 else other

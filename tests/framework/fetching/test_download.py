@@ -79,7 +79,11 @@ def test_another_run_goes_on_with_the_part_of_the_one_before(tmp_path):
         return reply
 
     answers = [broken]
-    with serving(lambda asked: answers[-1](asked)) as (url, log):
+
+    def answer(asked):
+        return answers[-1](asked)
+
+    with serving(answer) as (url, log):
         (first,) = fetched(url, tmp_path, item(url))
         assert first.state == "failed"
         assert "given up after 4 tries" in str(first.error)

@@ -1,0 +1,1 @@
+"""Tardis: its normalised messages, its raw recordings, its server, its data sets."""
