@@ -20,6 +20,7 @@ from quotewright.tape.source import TapeSource
 from quotewright.wiring import Market
 
 if TYPE_CHECKING:
+    from quotewright.live.settings import LiveSettings
     from quotewright.model.instrument import Instrument
     from quotewright.tape.sink import Sink
     from quotewright.wire import Wire
@@ -210,6 +211,8 @@ class FeedAdapter:
     recovers_by: ClassVar[Literal["snapshot", "subscription"]] = "snapshot"
     market_name = ""
     """Which of ``markets`` this adapter reads."""
+    live: LiveSettings | None = None
+    """The keys of its live connections; None: it was made to read recordings."""
 
     snapshot_tries_per_minute = 6
     snapshot_timeout_ns = 10 * SECOND
@@ -247,13 +250,15 @@ class FeedAdapter:
         raise TypeError(f"{type(self).__name__} lacks on_message()")
 
     def market(self, context: FeedContext) -> Market:
-        """Open the market of a run: by default the tape that the run was given.
+        """Open the market of a run: the live one that was prepared for it, else the tape that it was given.
 
         A feed that has a market of its own, such as a local exchange in process, opens that.
 
         Raises:
-            ConfigError: there is no tape; a live connection is not opened by this version.
+            ConfigError: there is neither.
         """
+        if context.live is not None:
+            return context.live
         if context.tape is None:
             raise ConfigError(
                 f"{context.where}: '{self.name or type(self).__name__}' reads frames and has no market of its own; "

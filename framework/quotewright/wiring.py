@@ -200,6 +200,8 @@ class FeedContext:
     venues: Mapping[str, Venue]
     seed: int
     instruments: tuple[str, ...] = ()
+    live: Market | None = None
+    """The live market that was prepared for this run, if there is one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -226,13 +228,21 @@ class Wired:
     tape: Tape | None
 
 
-def assemble(config: Config, plugins: PluginSet, tape: Tape | None, recorder: Recorder, sample_ns: int = 0) -> Wired:
+def assemble(
+    config: Config,
+    plugins: PluginSet,
+    tape: Tape | None,
+    recorder: Recorder,
+    sample_ns: int = 0,
+    live: Market | None = None,
+) -> Wired:
     """Build every object that *config* names and wire them into a pipeline.
 
     Args:
         tape: The recorded market of a backtest; it must be causal.
         recorder: Told of everything that happens; it changes nothing.
         sample_ns: How often the recorder samples, 0 for what the config says.
+        live: A live market that is connected already.
 
     Raises:
         ConfigError: a table that names what is not there, or values that do not fit the instruments.
@@ -241,7 +251,7 @@ def assemble(config: Config, plugins: PluginSet, tape: Tape | None, recorder: Re
         tape.require_causal()
     seed = config.run.seed
     venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
-    market = _open_market(config, plugins, tape, venues)
+    market = _open_market(config, plugins, tape, venues, live)
     cards = _cards(config, plugins)
     for name, venue in venues.items():
         table = config.venues[name]
@@ -301,7 +311,9 @@ def _files(config: Config) -> str:
     return ", ".join(config.files) or "config"
 
 
-def _open_market(config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue]) -> Market:
+def _open_market(
+    config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None
+) -> Market:
     if len(config.feeds) != 1:
         count = "no feed is" if not config.feeds else f"{len(config.feeds)} feeds are"
         raise ConfigError(f"{_files(config)}: {count} configured; a run takes one table [feeds.NAME]")
@@ -314,6 +326,7 @@ def _open_market(config: Config, plugins: PluginSet, tape: Tape | None, venues: 
         venues=venues,
         seed=config.run.seed,
         instruments=table.instruments,
+        live=live,
     )
     with raising(table.where, "market()"):
         market = feed.market(context)
