@@ -202,12 +202,14 @@ class FeedAdapter:
         name: the venue's name, used in instrument names (``binance``).
         markets: the venue's markets that the adapter knows, the default first; empty if it has only one.
         recordings: names under which recordings call a market (Tardis's), and the market meant.
+        shows_percent: the venue tells volatilities in percent: sinks are told fractions, recordings show percent.
         recovers_by: how a book is made good again: a snapshot over REST, or a new subscription that begins with one.
     """
 
     name = ""
     markets: tuple[str, ...] = ()
     recordings: ClassVar[Mapping[str, str]] = {}
+    shows_percent: ClassVar[bool] = False
     recovers_by: ClassVar[Literal["snapshot", "subscription"]] = "snapshot"
     market_name = ""
     """Which of ``markets`` this adapter reads."""
