@@ -82,6 +82,7 @@ class BinanceAdapter(Prints):
 
     name = "binance"
     markets = MARKETS
+    recordings = {"binance": "spot", "binance-futures": "usdm", "binance-delivery": "coinm"}  # noqa: RUF012
 
     def __init__(self, market: str = "spot") -> None:
         if market not in MARKETS:
