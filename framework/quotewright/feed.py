@@ -213,7 +213,10 @@ class FeedAdapter:
     recovers_by: ClassVar[Literal["snapshot", "subscription"]] = "snapshot"
     market_name = ""
     """Which of ``markets`` this adapter reads."""
-    live: LiveSettings | None = None
+    # An annotation at run time would make every attrs subclass resolve a module that only live feeds import.
+    if TYPE_CHECKING:
+        live: LiveSettings | None
+    live = None
     """The keys of its live connections; None: it was made to read recordings."""
 
     snapshot_tries_per_minute = 6

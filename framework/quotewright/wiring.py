@@ -179,7 +179,10 @@ class BindContext:
 
 @attrs.frozen(kw_only=True)
 class VenueContext:
-    """What a venue is connected to at wiring. ``tape`` is None unless a recorded market drives the run."""
+    """What a venue is connected to at wiring. ``tape`` is None unless a recorded market drives the run.
+
+    ``market`` is what the feed opened; a venue that fills against it taps its source.
+    """
 
     name: str
     where: str
@@ -188,6 +191,7 @@ class VenueContext:
     seed: int
     start_ns: int
     cards: Mapping[str, Any] = attrs.field(factory=dict)
+    market: Market | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -263,6 +267,7 @@ def assemble(
             seed=seed,
             start_ns=market.start_ns,
             cards=cards,
+            market=market,
         )
         with raising(table.where, "connect()"):
             venue.connect(context)

@@ -71,11 +71,14 @@ from quotewright_simexchange.matching.codes import (
     TRADED,
 )
 from quotewright_simexchange.matching.core import MatchingCore
+from quotewright_simexchange.outside import outside_market
+from quotewright_simexchange.replay_venue import QueueTable
 
 if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
     from quotewright.tape.sink import Sink
     from quotewright.wiring import FeedContext
+    from quotewright_simexchange.matching.received import ReceivedMarket
 
 START_NS = 1_767_225_600_000_000_000
 """Market time begins at 2026-01-01 00:00 UTC, whatever the clock on the wall says."""
@@ -133,7 +136,8 @@ class LocalMarket(RowSource):
 class LocalExchange(Venue):
     """A spot exchange of one instrument with price-time priority, balances and fees, and agents that trade on it.
 
-    Our orders are account 0 and truly queue behind and fill against those of the agents, who see and hit them.
+    Our orders are account 0 and truly queue behind and fill against those of the agents, who see and hit them. With
+    another feed than its own, it fills our orders against that feed's market: see :mod:`~.outside`.
     """
 
     instrument: str = setting(default="BTC-USDT.spot@local", doc="name of the instrument that is traded here")
@@ -150,12 +154,16 @@ class LocalExchange(Venue):
     )
     balance: dict[str, Decimal] = setting(factory=dict, doc="what our account has at the start; empty: no funds check")
     latency: Latencies = setting(factory=Latencies, doc="latency of feed, order entry and response")
+    queue: QueueTable = setting(
+        factory=QueueTable, doc="queue model, where the market is another feed's and only we trade here"
+    )
     market: MarketSettings = setting(factory=MarketSettings, doc="how lively the market is")
 
     def __attrs_post_init__(self) -> None:
         self.keeps_priority_on_reduce = True
         self.traded = make_instrument(self.instrument, self.tick, self.lot, self.min_notional)
         self.source = LocalMarket(self)
+        self.outside: ReceivedMarket | None = None
         self._reports: deque[Report] = deque()
         self._arrivals: deque[tuple[int, Command]] = deque()
         self._numbers: dict[int, int] = {}
@@ -205,19 +213,19 @@ class LocalExchange(Venue):
             self.spot.deposit(OUR_ACCOUNT, base, quote)
 
     def connect(self, context: VenueContext) -> None:
-        """Check that the run's market is this exchange's own."""
-        if context.tape is not None:
-            raise ConfigError(
-                f"{context.where}: the local exchange makes its own market and cannot trade on a tape; "
-                "a backtest takes plugin = 'replay' here, or run this config with: quotewright paper"
-            )
-        if self.traded not in context.instruments:
-            raise ConfigError(f"{context.where}: the feed should be of plugin 'simexchange': this venue's own market")
+        """Trade on the exchange's own market if that is the run's, else fill against the market from outside."""
+        is_own = context.market is None or context.market.source is self.source
+        if is_own and context.tape is None and self.traded in context.instruments:
+            return
+        self.outside = outside_market(self, context)
+        self.keeps_priority_on_reduce = self.outside.keeps_priority_on_reduce
 
     # The contract of a venue.
 
     def run(self, until_ns: int) -> int:
         """Go on up to *until_ns*; see :meth:`Venue.run`."""
+        if self.outside is not None:
+            return self.outside.run(until_ns)
         self.go_on(until_ns)
         return self._reports[0].receive_ns if self._reports and self._reports[0].receive_ns <= until_ns else NEVER
 
@@ -241,11 +249,15 @@ class LocalExchange(Venue):
 
     def submit(self, command: Command, now_ns: int) -> bool:
         """Send *command*; it arrives one entry latency later."""
+        if self.outside is not None:
+            return self.outside.submit(command, now_ns)
         self._arrivals.append((now_ns + self._entry_ns, command))
         return True
 
     def take_reports(self, now_ns: int) -> list[Report]:
         """Return what is known here by *now_ns*."""
+        if self.outside is not None:
+            return self.outside.take_reports(now_ns)
         found: list[Report] = []
         while self._reports and self._reports[0].receive_ns <= now_ns:
             found.append(self._reports.popleft())
@@ -253,6 +265,8 @@ class LocalExchange(Venue):
 
     def assumptions(self) -> list[str]:
         """Return what a reader of the report should know about this venue."""
+        if self.outside is not None:
+            return self.outside.assumptions()
         latency = self.latency
         return [
             f"a local exchange with {self.market.makers} seeded makers, takers and noise; not a real market",
@@ -264,6 +278,8 @@ class LocalExchange(Venue):
 
     def figures(self) -> dict[str, Any]:
         """Return the venue's own count of what happened."""
+        if self.outside is not None:
+            return self.outside.figures()
         base_free, base_locked, quote_free, quote_locked = self.spot.balance(OUR_ACCOUNT)
         traded = self.traded
         return {

@@ -1,4 +1,4 @@
-from quotewright.kernel.rows cimport Rows
+from quotewright.kernel.rows cimport Rows, TapeBuffer
 
 cdef long long NEVER
 
@@ -7,4 +7,5 @@ cdef class RowSource:
     cdef public long long first
     cdef public long long last
     cpdef long long fill(self, long long until_ns) except? -1
+    cpdef bint tap(self, TapeBuffer buffer) except -1
     cpdef bint close(self) except -1

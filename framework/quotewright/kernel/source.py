@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from quotewright.kernel.codes import NEVER
-from quotewright.kernel.rows import Rows
+from quotewright.kernel.rows import Rows, TapeBuffer
 
 
 class RowSource:
@@ -26,6 +26,13 @@ class RowSource:
         consumer stops by their stamps.
         """
         return NEVER
+
+    def tap(self, buffer: TapeBuffer) -> bool:
+        """Copy into *buffer* every row that :meth:`fill` makes ready from now on, before it returns.
+
+        A venue that fills orders against the market it sees asks for this; who owns *buffer* empties it.
+        """
+        raise TypeError(f"{type(self).__name__} lacks tap()")
 
     def close(self) -> bool:
         """Release files and memory."""
