@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quotewright.cli.normalise import normalize
+from quotewright.cli.export import export
 from quotewright.cli.options import debug_option, json_option, plugins_dir_option
 
 if TYPE_CHECKING:
@@ -146,3 +148,7 @@ def _progress() -> Progress | None:
         click.echo(f"\r{PASSES[what]} {share:4.0%}", nl=share >= 1.0, err=True)
 
     return show
+
+
+data.add_command(normalize)
+data.add_command(export)

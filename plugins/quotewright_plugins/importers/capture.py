@@ -1,8 +1,6 @@
 """Importer of captures: one JSON object per line around the exchange's own frame, read by that exchange's adapter.
 
-A line is ``{"ts":1723161255030314667,"src":"ws","msg":{...}}``: *ts* receive time in ns (null where none is known),
-*src* ``ws``, ``rest``, ``sent``, ``open`` or ``file``, optionally *url*. Lines of hftbacktest's recorder
-(``1723161255030314667 {...}``) are read too.
+:mod:`quotewright.tape.capture` tells what a line looks like.
 """
 
 from __future__ import annotations
@@ -11,11 +9,10 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.tape.capture import Line, envelope
 from quotewright.tape.causality import Connection
 from quotewright.tape.importing import Importer, Market, Stage, make_adapter
 from quotewright.tape.recording import RecordedFile
@@ -27,36 +24,6 @@ if TYPE_CHECKING:
 LOOKED_AT = 400
 """How many lines are looked at to tell the exchange and market."""
 ENOUGH = 20
-
-
-class Line(msgspec.Struct):
-    """The envelope of one line."""
-
-    ts: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)] | None = None
-    src: str = "ws"
-    url: str | None = None
-    msg: msgspec.Raw = msgspec.Raw(b"null")
-
-
-DECODER = msgspec.json.Decoder(Line)
-
-
-def envelope(text: bytes) -> Line:
-    """Return one line taken apart; InputError if it is none of a capture."""
-    if text[:1].isdigit():
-        stamp, _, frame = text.partition(b" ")
-        if stamp.isdigit() and len(stamp) <= 19 and int(stamp) < 1 << 63 and frame[:1] == b"{":
-            is_answer = b'"lastUpdateId"' in frame[:64]
-            return Line(int(stamp), "rest" if is_answer else "ws", None, msgspec.Raw(frame))
-    try:
-        return DECODER.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise InputError(f"should be a JSON object with ts, src and msg ({error}), was {shown(text)}") from None
-
-
-def shown(text: bytes) -> str:
-    """Return the beginning of a line as a message may show it."""
-    return repr(text[:60].decode("utf-8", "backslashreplace")) + ("…" if len(text) > 60 else "")
 
 
 class CaptureImporter(Importer):

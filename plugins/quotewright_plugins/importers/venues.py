@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from quotewright.errors import ConfigError, InputError
-from quotewright.tape.importing import make_adapter
+from quotewright.errors import InputError
+from quotewright.tape import exchanges
 
 if TYPE_CHECKING:
     from quotewright.plugin.registry import PluginSet
@@ -33,7 +33,6 @@ OTHER = {
     "binance-coinm": ("binance", "coinm"),
 }
 
-
 IN_PERCENT = ("deribit",)
 """Exchanges whose volatilities Tardis shows as the exchange does, in percent; a tape holds fractions."""
 
@@ -41,21 +40,12 @@ IN_PERCENT = ("deribit",)
 def market_of(exchange: str, plugins: PluginSet | None = None) -> tuple[str, str]:
     """Return venue and market of an exchange's name; any other ``venue-market`` is taken apart at its dash.
 
-    With *plugins* the feed adapter of the venue says which of its markets the name means.
+    The installed adapters say how recordings call their markets.
     """
     name = exchange.strip().lower()
-    found = TARDIS.get(name) or OTHER.get(name)
-    if found is None:
-        venue, _, market = name.partition("-")
-        if not venue.isalnum():
-            raise InputError(f"exchange should be a name such as {', '.join(list(TARDIS)[:3])}, was '{exchange}'")
-        found = (venue, market)
-    if plugins is not None and found[0] in plugins.names("feed_adapters"):
-        try:
-            return found[0], make_adapter(plugins, found[0]).recordings.get(name, found[1])
-        except ConfigError:  # an adapter that cannot be made without keys of its own tells nothing
-            return found
-    return found
+    if plugins is not None and (found := exchanges.recorded_names(plugins).get(name)):
+        return found
+    return TARDIS.get(name) or OTHER.get(name) or exchanges.market_of(exchange, plugins)
 
 
 def volatility(exchange: str, text: str) -> str:
