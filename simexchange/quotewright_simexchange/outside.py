@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import BEST_QUOTE, LEVEL_DELETE, LEVEL_SET, SNAPSHOT_BEGIN
 from quotewright.kernel.rows import TapeBuffer
+from quotewright_simexchange.agents import MarketSettings
 from quotewright_simexchange.latency import ConstantLatency
 from quotewright_simexchange.matching.received import ReceivedMarket
 
@@ -30,8 +32,11 @@ def outside_market(exchange: LocalExchange, context: VenueContext) -> ReceivedMa
     Raises:
         ConfigError: keys that only the exchange's own market knows; a market whose rows cannot be had.
     """
-    for key in ("balance", "market"):
-        if getattr(exchange, key) != getattr(type(exchange)(), key):
+    for key, is_set in (
+        ("balance", bool(exchange.balance)),
+        ("market", attrs.asdict(exchange.market) != attrs.asdict(MarketSettings())),
+    ):
+        if is_set:
             raise ConfigError(
                 f"{context.where}.{key}: this key is of the exchange's own market; with the rows of another feed "
                 "nobody trades here but you, and balances are not checked"

@@ -30,7 +30,8 @@ class RowSource:
     def tap(self, buffer: TapeBuffer) -> bool:
         """Copy into *buffer* every row that :meth:`fill` makes ready from now on, before it returns.
 
-        A venue that fills orders against the market it sees asks for this; who owns *buffer* empties it.
+        A venue that fills orders against the market it sees asks for this; who owns *buffer* empties it. Rows of one
+        receive time become ready together.
         """
         raise TypeError(f"{type(self).__name__} lacks tap()")
 
