@@ -57,6 +57,8 @@ def importers() -> dict[str, Factory]:
     return {
         "capture": lazy("quotewright_plugins.importers.capture:CaptureImporter"),
         "normalised": lazy("quotewright_plugins.importers.normalised:NormalisedImporter"),
+        "npz": lazy("quotewright_plugins.importers.npz:NpzImporter"),
+        "parquet": lazy("quotewright_plugins.importers.parquet:ParquetImporter"),
         "tardis_csv": lazy("quotewright_plugins.importers.tardis_csv:TardisCsvImporter"),
         "tardis_raw": lazy("quotewright_plugins.tardis.raw:TardisRawImporter"),
     }

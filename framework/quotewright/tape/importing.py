@@ -130,6 +130,10 @@ class Importer:
         """Return whether *head*, the unpacked beginning of the file at *path*, is of this format."""
         raise TypeError(f"{type(self).__name__} lacks recognises()")
 
+    def copy(self, files: Sequence[RecordedFile], tape_path: Path, *, replace: bool) -> TapeInfo | None:
+        """Write the finished tape that *files* hold to *tape_path*; None (as here) if they hold a recording to read."""
+        return None
+
     def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:
         """Write the messages of *files* into the sinks of *stage* in order of receive time.
 
@@ -359,6 +363,8 @@ def import_files(
 
         plugins = PluginSet.discover(strict=False)
     reader = _importer(plugins, importer, files)
+    if (copied := reader.copy(files, Path(tape_path), replace=replace)) is not None:
+        return copied
     survey = _SurveyStage(plugins, exchange)
     _run(reader, files, survey, progress, "survey", lambda: None)
     listed = _instruments(survey, plugins, instruments, set(symbols))

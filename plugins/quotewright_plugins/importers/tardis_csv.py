@@ -307,6 +307,8 @@ class _Table:
         )
         if sink.begin(symbol, event_ns, receive_ns):
             sink.option(summary)
+            if summary.bid_size or summary.offer_size:
+                sink.best(summary.bid_price, summary.bid_size, summary.offer_price, summary.offer_size)
             sink.end()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quotewright.errors import InputError
 from quotewright.tape import exchanges
+from quotewright.tape.export import SHOWN_IN_PERCENT
 
 if TYPE_CHECKING:
     from quotewright.plugin.registry import PluginSet
@@ -33,9 +34,6 @@ OTHER = {
     "binance-coinm": ("binance", "coinm"),
 }
 
-IN_PERCENT = ("deribit",)
-"""Exchanges whose volatilities Tardis shows as the exchange does, in percent; a tape holds fractions."""
-
 
 def market_of(exchange: str, plugins: PluginSet | None = None) -> tuple[str, str]:
     """Return venue and market of an exchange's name; any other ``venue-market`` is taken apart at its dash.
@@ -50,7 +48,7 @@ def market_of(exchange: str, plugins: PluginSet | None = None) -> tuple[str, str
 
 def volatility(exchange: str, text: str) -> str:
     """Return a volatility told by Tardis for *exchange* as a fraction; empty if nothing is told."""
-    if not text or exchange not in IN_PERCENT:
+    if not text or exchange not in SHOWN_IN_PERCENT:
         return text
     try:
         return f"{Decimal(text).scaleb(-2):f}"

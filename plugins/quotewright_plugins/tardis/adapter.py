@@ -10,7 +10,7 @@ from quotewright.feed import BadFrame, BookState, FeedAdapter, FeedBook, Reconne
 from quotewright.kernel.codes import BUY, NO_SIDE, SELL
 from quotewright.tape.inference import fields_from_symbol
 from quotewright.tape.sink import OptionSummary
-from quotewright_plugins.importers.venues import market_of, volatility
+from quotewright_plugins.importers.venues import TARDIS, volatility
 from quotewright_plugins.tardis import messages as m
 from quotewright_plugins.tardis.messages import stamp_ns, text
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 SIDES = {"buy": BUY, "sell": SELL, "unknown": NO_SIDE, "": NO_SIDE}
 RIGHTS = {"call": "C", "put": "P"}
+
+
+def _market(exchange: str) -> tuple[str, str]:
+    """Return venue and market that Tardis calls *exchange*, without a look at what is installed."""
+    venue, _, market = exchange.partition("-")
+    if not venue.isalnum() or len(exchange) > 64:
+        raise InputError(f"exchange should be a name such as binance-futures, was {exchange[:64]!r}")
+    return TARDIS.get(exchange) or (venue, market)
 
 
 class NormalisedAdapter(FeedAdapter):
@@ -36,7 +44,7 @@ class NormalisedAdapter(FeedAdapter):
         self.exchange = exchange
         self.kinds: dict[str, str] = {}
         if exchange:
-            self.name, self.market_name = market_of(exchange)
+            self.name, self.market_name = _market(exchange)
 
     def on_message(self, raw: bytes | memoryview, source: Source, url: str | None, receive_ns: int, sink: Sink) -> None:
         self.counters.messages += 1
@@ -54,7 +62,7 @@ class NormalisedAdapter(FeedAdapter):
         """Write one decoded message; like :meth:`on_message` it raises nothing on bad input."""
         if not self.exchange and message.exchange:
             try:
-                self.name, self.market_name = market_of(message.exchange)
+                self.name, self.market_name = _market(message.exchange)
             except InputError as error:
                 self.bad_frame("market", f"tardis: {error}")
                 return
@@ -248,6 +256,9 @@ class NormalisedAdapter(FeedAdapter):
                 underlying_index=message.underlyingIndex or "",
             )
         )
+        quotes = (message.bestBidPrice, message.bestBidAmount, message.bestAskPrice, message.bestAskAmount)
+        if any(text(part) for part in quotes):
+            sink.best(*(text(part) for part in quotes))
         sink.end()
 
     # What differs from a venue's own connection: a server sends snapshots by itself, after it has come back.
