@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quotewright.cli.normalise import normalize
 from quotewright.cli.export import export
+from quotewright.cli.normalise import normalize
 from quotewright.cli.options import debug_option, json_option, plugins_dir_option
+from quotewright.cli.verify import verify
 
 if TYPE_CHECKING:
     from quotewright.tape.importing import Progress
@@ -152,3 +153,4 @@ def _progress() -> Progress | None:
 
 data.add_command(normalize)
 data.add_command(export)
+data.add_command(verify)

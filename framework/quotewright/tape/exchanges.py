@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 from quotewright.errors import ConfigError, InputError, NotFoundError
+from quotewright.tape.capture import Line, envelope
 from quotewright.tape.importing import Market, make_adapter
+from quotewright.tape.recording import RecordedFile
 
 if TYPE_CHECKING:
     from quotewright.plugin.registry import PluginSet
+
+LOOKED_AT: Final = 400
+"""How many lines are looked at to tell the exchange and market."""
+ENOUGH: Final = 20
 
 
 def recorded_names(plugins: PluginSet) -> dict[str, Market]:
@@ -69,3 +77,39 @@ def market_of(exchange: str, plugins: PluginSet | None = None) -> Market:
         known = ", ".join(list(recorded_names(plugins))[:3]) or "binance"
         raise InputError(f"exchange should be a name such as {known}, was '{exchange}'")
     return venue, market
+
+
+def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
+    """Return the venue and market that most of the first frames belong to, by the word of the installed adapters."""
+    detectors = {}
+    for name in plugins.names("feed_adapters"):
+        try:
+            detectors[name] = make_adapter(plugins, name).detect_market
+        except ConfigError:  # one that cannot be imported, or needs keys that nobody can guess
+            continue
+    votes: Counter[Market] = Counter()
+    faults: list[str] = []
+    for number, text in enumerate(_readable(file, faults)):
+        for name, detect in detectors.items():
+            market = detect(bytes(text.msg), text.url)
+            if market is not None:
+                votes[name, market] += 1
+        if number >= LOOKED_AT or votes.total() >= ENOUGH:
+            break
+    if not votes:
+        if faults and file.line == len(faults):
+            raise InputError(f"{file.path}: none of {file.line} lines can be read; the first {faults[0]}")
+        raise InputError(
+            f"{file.path}: no installed feed adapter ({', '.join(detectors) or 'none'}) knows its frames; "
+            "name where it was recorded with --exchange, such as binance or binance-futures"
+        )
+    return votes.most_common(1)[0][0]
+
+
+def _readable(file: RecordedFile, faults: list[str]) -> Iterator[Line]:
+    for text in file.lines():
+        if text:
+            try:
+                yield envelope(text)
+            except InputError as error:
+                faults.append(str(error))

@@ -6,24 +6,16 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from quotewright.errors import ConfigError, InputError
+from quotewright.errors import InputError
 from quotewright.tape.capture import Line, envelope
 from quotewright.tape.causality import Connection
-from quotewright.tape.importing import Importer, Market, Stage, make_adapter
+from quotewright.tape.exchanges import detect_market
+from quotewright.tape.importing import Importer, Market, Stage
 from quotewright.tape.recording import RecordedFile
 from quotewright_plugins.importers.venues import market_of
-
-if TYPE_CHECKING:
-    from quotewright.plugin.registry import PluginSet
-
-LOOKED_AT = 400
-"""How many lines are looked at to tell the exchange and market."""
-ENOUGH = 20
 
 
 class CaptureImporter(Importer):
@@ -108,39 +100,3 @@ class _Reader:
         adapter.on_message(frame, "rest" if source == "rest" else "ws", url, receive_ns, self.sink)
         if counters.decode_errors and sum(counters.decode_errors.values()) > before:
             self.stage.refuse(self.file, counters.last_error)
-
-
-def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
-    """Return the venue and market that most of the first frames belong to, by the word of the installed adapters."""
-    detectors = {}
-    for name in plugins.names("feed_adapters"):
-        try:
-            detectors[name] = make_adapter(plugins, name).detect_market
-        except ConfigError:  # one that cannot be imported, or needs keys that nobody can guess
-            continue
-    votes: Counter[Market] = Counter()
-    faults: list[str] = []
-    for number, text in enumerate(_readable(file, faults)):
-        for name, detect in detectors.items():
-            market = detect(bytes(text.msg), text.url)
-            if market is not None:
-                votes[name, market] += 1
-        if number >= LOOKED_AT or votes.total() >= ENOUGH:
-            break
-    if not votes:
-        if faults and file.line == len(faults):
-            raise InputError(f"{file.path}: none of {file.line} lines can be read; the first {faults[0]}")
-        raise InputError(
-            f"{file.path}: no installed feed adapter ({', '.join(detectors) or 'none'}) knows its frames; "
-            "name where it was recorded with --exchange, such as binance or binance-futures"
-        )
-    return votes.most_common(1)[0][0]
-
-
-def _readable(file: RecordedFile, faults: list[str]) -> Iterator[Line]:
-    for text in file.lines():
-        if text:
-            try:
-                yield envelope(text)
-            except InputError as error:
-                faults.append(str(error))
