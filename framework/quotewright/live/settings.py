@@ -37,6 +37,9 @@ class LiveSettings:
     switch_before: Duration = setting(
         default="5m", doc="how long before the venue's limit a connection is replaced by a new one"
     )
+    overlap: Duration = setting(
+        default="1s", doc="how long the old and the new connection run side by side before the old one is closed"
+    )
     refresh: Duration = setting(default="1h", doc="how often instruments are asked for again; changes become rows")
     most_skew: Duration = setting(default="1s", doc="difference of the clocks above which the report warns")
     frame_limit: int = setting(default=8 << 20, doc="largest frame in bytes, unpacked", check=at_least(1024))
