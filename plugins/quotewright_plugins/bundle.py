@@ -48,6 +48,7 @@ def risk_rules() -> dict[str, Factory]:
         "drawdown": lazy("quotewright_plugins.risk_rules.drawdown:Drawdown"),
         "price_shock": lazy("quotewright_plugins.risk_rules.price_shock:PriceShock"),
         "stale_book": lazy("quotewright_plugins.risk_rules.stale_book:StaleBook"),
+        "stream_disagreement": lazy("quotewright_plugins.risk_rules.stream_disagreement:StreamDisagreement"),
         "kill_switch": lazy("quotewright_plugins.risk_rules.kill_switch:KillSwitch"),
     }
 

@@ -26,6 +26,10 @@ cdef class View:
     cdef readonly long long known_mid2
     cdef readonly long long last_book_ns
     cdef readonly long long last_trade_steps
+    cdef readonly long long last_trade_ns
+    cdef readonly long long quoted_bid
+    cdef readonly long long quoted_offer
+    cdef readonly long long quoted_ns
     cdef readonly long long mark_price
     cdef readonly long long index_price
     cdef readonly long long funding_rate

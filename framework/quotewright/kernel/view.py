@@ -88,7 +88,8 @@ class View:
 
     Prices of the book are steps, of orders ticks; sizes of the book steps, quantities of orders lots. ``open_buy_lots``
     and ``open_sell_lots`` are the worst case: open, pending and unknown orders. ``known_mid2`` is twice the last mid of
-    a good book, in steps, 0 before the first.
+    a good book, in steps, 0 before the first. ``quoted_bid`` and ``quoted_offer`` are the ticker's best prices, in
+    steps.
     """
 
     def __init__(self, instrument: Instrument, instrument_id: int, book: BookModel) -> None:
@@ -109,6 +110,10 @@ class View:
         self.known_mid2 = 0
         self.last_book_ns = 0
         self.last_trade_steps = 0
+        self.last_trade_ns = 0
+        self.quoted_bid = 0
+        self.quoted_offer = 0
+        self.quoted_ns = 0
         self.mark_price = 0
         self.index_price = 0
         self.funding_rate = 0
@@ -158,8 +163,15 @@ class View:
                 self.trades += 1
                 self.printed_steps += size
                 self.last_trade_steps = price
+                self.last_trade_ns = receive_ns
                 if self.flows:
                     self.on_trade((rows.words[at + 5] >> 8) & 255, price, size)
+            elif kind == BEST_QUOTE:  # of the ticker's stream, beside a book of levels
+                if (rows.words[at + 5] >> 8) & 255 == BUY:
+                    self.quoted_bid = price
+                else:
+                    self.quoted_offer = price
+                self.quoted_ns = receive_ns
             elif kind == MARK:
                 self.mark_price = price
             elif kind == INDEX:
