@@ -59,7 +59,7 @@ def backtest(configs: tuple[Path, ...], data: Path, no_report: bool, options: Ru
 def paper(
     configs: tuple[Path, ...], seconds: float | None, speed: str | None, no_report: bool, options: RunOptions
 ) -> int:
-    """Run CONFIG against the market of its own venue, such as the embedded local exchange."""
+    """Run CONFIG against the market of its feed: a live exchange, or the embedded local one."""
     announce()
     config, plugins = options.load(configs)
     return run_paper(config, plugins, seconds, speed, no_report, options, "paper")
@@ -75,8 +75,20 @@ def run_paper(
     verb: str,
 ) -> int:
     """Run *config* as ``paper`` does and tell how it ended; other commands that run one share it."""
+    from quotewright.runtime.paper_live import live_feed, paper_live
     from quotewright.runtime.session import paper as run
 
+    table = live_feed(config, plugins)
+    if table is not None:
+        if speed not in (None, "real"):
+            raise ConfigError(f"--speed {speed}: {table.where} is a live feed, which goes as fast as the market does")
+        with (
+            only_json_on_stdout(options.as_json),
+            run_folder(config, verb, options.out) as folder,
+            watching(options, live=True) as (watcher, prepared),
+        ):
+            outcome = paper_live(config, plugins, seconds, folder, watcher, prepared)
+        return conclude(outcome, options, no_report)
     factor = speed_factor(speed, options.as_json)
     if seconds is None and factor == 0:
         if speed is not None:

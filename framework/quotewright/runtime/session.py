@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quotewright.config.model import Config
     from quotewright.plugin.registry import PluginSet
     from quotewright.tape.tape import Tape
+    from quotewright.wiring import Market
 
 GRACE_NS = 10_000_000_000
 """How long after the end, in market time, reports on the last cancels are waited for."""
@@ -69,6 +70,7 @@ class Session:
         folder: Path | None = None,
         span_ns: int = 0,
         record_inputs: bool = False,
+        live: Market | None = None,
     ) -> None:
         self.verb = verb
         self.config = config
@@ -76,7 +78,7 @@ class Session:
         self.folder = folder
         self.recorder = RunRecorder()
         sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
-        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns)
+        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns, live)
         if tape is not None:
             (feed,) = config.feeds.values()
             require_books(tape, self.wired.views, feed.where)

@@ -1,0 +1,168 @@
+"""Paper trading on a live feed: sockets, pipeline and record in one loop; the run folder holds what replays it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from quotewright.errors import ConfigError
+from quotewright.feed import BookState
+from quotewright.kernel.codes import BOOK_GOOD, NEVER
+from quotewright.live.clock import LiveClock
+from quotewright.live.market import LiveMarket, live_adapter, prepare
+from quotewright.runtime.session import Outcome, Session, Watcher, interruptible
+from quotewright.tape.tape import TapeInfo
+from quotewright.tape.writer import TapeWriter
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config, FeedTable
+    from quotewright.plugin.registry import PluginSet
+
+STATUS = "status.json"
+TAPE = "tape"
+STATUS_SECONDS = 1.0
+CROSSED_NS = 1_000_000_000
+"""A book that the pipeline holds for bad while its adapter holds it for good is asked for anew after so long."""
+
+
+def live_feed(config: Config, plugins: PluginSet) -> FeedTable | None:
+    """Return the table of the run's feed if that has live connections; None if another kind of market drives it."""
+    if len(config.feeds) != 1:
+        return None
+    (table,) = config.feeds.values()
+    return table if live_adapter(plugins, table) is not None else None
+
+
+def paper_live(
+    config: Config,
+    plugins: PluginSet,
+    seconds: float | None,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+    prepared: Callable[[Session], None] | None = None,
+) -> Outcome:
+    """Run *config* on its live feed for *seconds* (None: until interrupted) and return the outcome."""
+    return anyio.run(_paper_live, config, plugins, seconds, folder, watcher, prepared)
+
+
+async def _paper_live(
+    config: Config,
+    plugins: PluginSet,
+    seconds: float | None,
+    folder: Path | None,
+    watcher: Watcher | None,
+    prepared: Callable[[Session], None] | None,
+) -> Outcome:
+    (table,) = config.feeds.values()
+    adapter = live_adapter(plugins, table)
+    if adapter is None:
+        raise ConfigError(f"{table.where}: '{table.plugin}' has no live connection")
+    market = await prepare(adapter, table.instruments, LiveClock(), table.where, config.run.seed)
+    span_ns = round(seconds * 1e9) if seconds is not None else 0
+    session = Session(
+        "paper", config, plugins, None, folder, span_ns, record_inputs=folder is not None, live=market.market
+    )
+    writer = None
+    if folder is not None:
+        writer = TapeWriter(folder / TAPE, market.market.instruments)
+        market.source.writer = writer
+    if prepared is not None:
+        prepared(session)
+    run = LiveRun(session, market, table.name, folder, watcher)
+    try:
+        with interruptible(session):
+            with session.contained():
+                async with market.feed:
+                    await run.run(session.start_ns + span_ns if span_ns else NEVER)
+            feeds = {table.name: market.feed.report()}
+            outcome = session.finish()
+        outcome.summary["feeds"] = feeds
+        run.write_status(is_running=False)
+        if writer is not None:
+            writer.finish(TapeInfo(notes=("rows of a live run as its pipeline took them",)))
+    finally:
+        if writer is not None:
+            writer.abort()
+    return outcome
+
+
+class LiveRun:
+    """The loop of a live run: what has come is processed, then the pipeline goes as far as nothing can come before."""
+
+    def __init__(
+        self, session: Session, market: LiveMarket, name: str, folder: Path | None, watcher: Watcher | None
+    ) -> None:
+        self.session = session
+        self.market = market
+        self.name = name
+        self.folder = folder
+        self.watcher = watcher
+        self._told = 0.0
+        self._bad_since: dict[str, int] = {}
+
+    async def run(self, until_ns: int) -> None:
+        """Go on until *until_ns* or until the run is stopped."""
+        session, feed = self.session, self.market.feed
+        while not session.is_stopped and session.now_ns < until_ns:
+            feed.process()
+            settled_ns = feed.settled_ns()
+            if settled_ns > session.now_ns:
+                session.advance(min(until_ns, settled_ns))
+            self._tell()
+            await feed.wait()
+
+    def _tell(self) -> None:
+        if self.watcher is not None:
+            self.watcher(self.session)
+        now = time.monotonic()
+        if now - self._told >= STATUS_SECONDS:
+            self._told = now
+            self._look_for_crossed()
+            self.write_status()
+
+    def _look_for_crossed(self) -> None:
+        """Ask anew for books that the pipeline has found bad, such as one that stays crossed."""
+        feed = self.market.feed.session
+        now_ns = self.session.now_ns
+        for view in self.session.wired.views:
+            symbol = view.instrument.symbol
+            book = feed.adapter.books.get(symbol)
+            if book is None or book.state is not BookState.SYNCHRONISED or view.book.status == BOOK_GOOD:
+                self._bad_since.pop(symbol, None)
+            elif now_ns - self._bad_since.setdefault(symbol, now_ns) >= CROSSED_NS:
+                del self._bad_since[symbol]
+                feed.resync(symbol, self.market.feed.clock.now_ns())
+
+    def write_status(self, is_running: bool = True) -> None:
+        """Write ``status.json`` of the run folder; a reader sees the old one or the new one, never half."""
+        if self.folder is None:
+            return
+        status = status_of(self.session, {self.name: self.market.feed.report()}) | {"is_running": is_running}
+        path = self.folder / STATUS
+        aside = path.with_suffix(".new")
+        aside.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n")
+        aside.replace(path)
+
+
+def status_of(session: Session, feeds: dict[str, Any]) -> dict[str, Any]:
+    """Return how a run stands now."""
+    pipeline = session.pipeline
+    return {
+        "verb": session.verb,
+        "name": session.config.run.name,
+        "pid": os.getpid(),
+        "start_ns": session.start_ns,
+        "now_ns": pipeline.now_ns,
+        "rows": pipeline.rows_consumed,
+        "messages": pipeline.messages,
+        "orders": session.recorder.orders,
+        "fills": session.recorder.fill_count,
+        "risk_state": session.wired.gate.state,
+        "feeds": feeds,
+    }
