@@ -1,0 +1,234 @@
+"""The shapes of OKX market data, as msgspec structs; level arrays stay raw text for the sink's scanner.
+
+Source: OKX v5 API documentation, third quarter of 2026. Numbers come as strings; an empty one says that there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from quotewright.feed import BadFrame
+
+MILLISECOND = 1_000_000
+NO_SEQ = -2
+"""No sequence number was sent: recordings of 2021 and 2022 have none."""
+EMPTY = msgspec.Raw(b"[]")
+
+Stamp = Annotated[int, msgspec.Meta(ge=0, le=9_200_000_000_000)]
+"""Milliseconds; OKX quotes them, the decoders take both."""
+Id = Annotated[int, msgspec.Meta(ge=NO_SEQ, le=(1 << 63) - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+def stamp_ns(text: str, field: str) -> int:
+    """Return the nanoseconds of a time in milliseconds; 0 for an empty text."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 13 and int(text) <= 9_200_000_000_000):
+        raise BadFrame("number", f"{field} should be a time in milliseconds, was {text[:40]!r}")
+    return int(text) * MILLISECOND
+
+
+class Arg(msgspec.Struct, gc=False):
+    """What a frame is about. Index tickers carry a pair as instId; summaries of options an underlying."""
+
+    channel: str
+    instId: str = ""
+    instType: str = ""
+    uly: str = ""
+    instFamily: str = ""
+
+
+class Head(msgspec.Struct, gc=False):
+    """What tells one frame from another."""
+
+    arg: Arg | None = None
+    event: str = ""
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    code: str = ""
+    msg: str = ""
+    op: str = ""
+
+
+class BookRow(msgspec.Struct, gc=False):
+    """An image of a book or its changes. ``seqId`` and ``prevSeqId`` are missing before 2022, ``checksum`` is 0 now."""
+
+    asks: msgspec.Raw
+    bids: msgspec.Raw
+    ts: Stamp
+    checksum: int = 0
+    seqId: Id = NO_SEQ
+    prevSeqId: Id = NO_SEQ
+    instId: str = ""
+
+
+class Book(msgspec.Struct, gc=False):
+    arg: Arg
+    data: list[BookRow]
+    action: str = ""
+
+
+class Trade(msgspec.Struct, gc=False):
+    """One match, or with ``count`` above 1 several of one taker at one price; the id is then the last one's."""
+
+    instId: str
+    tradeId: str
+    px: str
+    sz: str
+    side: str
+    ts: Stamp
+    count: Count = 1
+
+
+class Ticker(msgspec.Struct, gc=False):
+    instId: str
+    ts: Stamp
+    last: str = ""
+    askPx: str = ""
+    askSz: str = ""
+    bidPx: str = ""
+    bidSz: str = ""
+    instType: str = ""
+
+
+class Funding(msgspec.Struct, gc=False):
+    """The rate due at ``fundingTime`` and, where it is told, the estimate of the one after it."""
+
+    instId: str
+    fundingRate: str = ""
+    fundingTime: str = ""
+    nextFundingRate: str = ""
+    ts: Stamp = 0
+    instType: str = ""
+
+
+class Mark(msgspec.Struct, gc=False):
+    instId: str
+    markPx: str
+    ts: Stamp
+    instType: str = ""
+
+
+class Index(msgspec.Struct, gc=False):
+    instId: str
+    idxPx: str
+    ts: Stamp
+
+
+class Interest(msgspec.Struct, gc=False):
+    """Open interest: ``oi`` counts contracts."""
+
+    instId: str
+    oi: str
+    ts: Stamp
+    instType: str = ""
+
+
+class Summary(msgspec.Struct, gc=False):
+    """Greeks and volatilities of one option; ``delta`` and its like are in coin, ``deltaBS`` by Black and Scholes."""
+
+    instId: str
+    ts: Stamp
+    uly: str = ""
+    delta: str = ""
+    gamma: str = ""
+    vega: str = ""
+    theta: str = ""
+    markVol: str = ""
+    bidVol: str = ""
+    askVol: str = ""
+
+
+class Forced(msgspec.Struct, gc=False):
+    """One liquidation order; ``side`` is the order's, ``bkPx`` its bankruptcy price."""
+
+    side: str
+    bkPx: str
+    sz: str
+    ts: Stamp
+
+
+class Liquidation(msgspec.Struct, gc=False):
+    instId: str
+    details: list[Forced]
+
+
+class Listed(msgspec.Struct, gc=False):
+    """A changed instrument."""
+
+    instId: str
+    state: str = ""
+    tickSz: str = ""
+    lotSz: str = ""
+    uTime: str = ""
+
+
+class Trades(msgspec.Struct, gc=False):
+    data: list[Trade]
+
+
+class Tickers(msgspec.Struct, gc=False):
+    data: list[Ticker]
+
+
+class Fundings(msgspec.Struct, gc=False):
+    data: list[Funding]
+
+
+class Marks(msgspec.Struct, gc=False):
+    data: list[Mark]
+
+
+class Indexes(msgspec.Struct, gc=False):
+    data: list[Index]
+
+
+class Interests(msgspec.Struct, gc=False):
+    data: list[Interest]
+
+
+class Summaries(msgspec.Struct, gc=False):
+    data: list[Summary]
+
+
+class Liquidations(msgspec.Struct, gc=False):
+    data: list[Liquidation]
+
+
+class ForcedOrders(msgspec.Struct, gc=False):
+    data: list[Forced]
+
+
+class Listings(msgspec.Struct, gc=False):
+    data: list[Listed]
+
+
+class Answer(msgspec.Struct, gc=False):
+    """The envelope of every REST answer."""
+
+    code: str
+    data: msgspec.Raw = EMPTY
+    msg: str = ""
+
+
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape, strict=False)
+
+
+HEAD = msgspec.json.Decoder(Head)
+BOOK: msgspec.json.Decoder[Book] = _decoder(Book)
+TRADES: msgspec.json.Decoder[Trades] = _decoder(Trades)
+TICKERS: msgspec.json.Decoder[Tickers] = _decoder(Tickers)
+FUNDINGS: msgspec.json.Decoder[Fundings] = _decoder(Fundings)
+MARKS: msgspec.json.Decoder[Marks] = _decoder(Marks)
+INDEXES: msgspec.json.Decoder[Indexes] = _decoder(Indexes)
+INTERESTS: msgspec.json.Decoder[Interests] = _decoder(Interests)
+SUMMARIES: msgspec.json.Decoder[Summaries] = _decoder(Summaries)
+LIQUIDATIONS: msgspec.json.Decoder[Liquidations] = _decoder(Liquidations)
+FORCED_ORDERS: msgspec.json.Decoder[ForcedOrders] = _decoder(ForcedOrders)
+LISTINGS: msgspec.json.Decoder[Listings] = _decoder(Listings)
+ANSWER = msgspec.json.Decoder(Answer)
+BOOK_ROWS: msgspec.json.Decoder[list[BookRow]] = _decoder(list[BookRow])
+LEVELS: msgspec.json.Decoder[list[list[str]]] = msgspec.json.Decoder(list[list[str]])
