@@ -10,7 +10,7 @@ from quotewright.kernel.venue cimport Venue
 from quotewright.kernel.view cimport View
 
 cdef long long NEVER, LAST_BIT
-cdef int BUY, SELL, OPEN, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT
+cdef int BUY, SELL, OPEN, PENDING_CANCEL, IOC, CANCEL_ALL, REDUCE_ONLY, HALT, CLOSED, POST_ONLY, TRADING
 cdef int RULE, SAMPLE, STRATEGY
 cdef long long FLATTEN_COLLAR_PPM, FINISH_STEP_NS
 
@@ -28,6 +28,7 @@ cdef class Desk:
     cdef readonly Venue venue
     cdef readonly Quotes quotes
     cdef public bint is_stopped
+    cdef public bint is_waiting
     cdef public long long wakes
     cdef readonly bint on_best
     cdef readonly bint on_trade
@@ -57,6 +58,10 @@ cdef class Pipeline:
     @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong, view=View, desk=Desk)
     cpdef bint take_message(self, RowSource source, long long receive_ns) except -1
     cpdef bint goodness(self, View view) except -1
+    @cython.locals(desk=Desk)
+    cpdef bint new_terms(self, View view) except -1
+    @cython.locals(view=View, order=Order)
+    cpdef bint cancel_off_grid(self, Desk desk) except -1
     @cython.locals(view=View, filled=list, venue=Venue, report=object, order=Order, desk=Desk)
     cpdef bint take_reports(self, long long now_ns) except -1
     @cython.locals(mid2=cython.longlong)
@@ -70,11 +75,12 @@ cdef class Pipeline:
     cpdef bint stop_desk(self, Desk desk, object error) except -1
     @cython.locals(refusal=Refusal)
     cpdef bint send(self, object command, View view, Venue venue, long long level) except -1
+    cpdef Refusal barred(self, object command, View view)
     @cython.locals(order=Order)
     cpdef bint dispatch(self, object command, View view, Venue venue, long long level) except -1
     @cython.locals(order=Order)
     cpdef bint cancel_view(self, View view) except -1
-    @cython.locals(desk=Desk)
+    @cython.locals(view=View, desk=Desk)
     cpdef bint cancel(self, Order order) except -1
     @cython.locals(view=View)
     cpdef bint enforce(self) except -1

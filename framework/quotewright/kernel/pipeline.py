@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 from quotewright.kernel.codes import (
     BUY,
     CANCEL_ALL,
+    CLOSED,
     HALT,
     IOC,
     LAST_BIT,
     NEVER,
     OPEN,
     PENDING_CANCEL,
+    POST_ONLY,
     REDUCE_ONLY,
     SELL,
+    STATUS_NAMES,
+    TRADING,
 )
 from quotewright.kernel.orders import Order, OrderManager, cancel_of
 from quotewright.kernel.quoting import QuoteManager
@@ -84,6 +88,7 @@ class Desk:
         self.venue = venue
         self.quotes = Quotes()
         self.is_stopped = False
+        self.is_waiting = False
         self.wakes = 0
         self.on_best = bool(strategy.wake_on_best)
         self.on_trade = bool(strategy.wake_on_trade)
@@ -203,6 +208,8 @@ class Pipeline:
         view.on_message(rows, first, last, receive_ns)
         if view.goodness_changed:
             self.goodness(view)
+        if view.terms_changed:
+            self.new_terms(view)
         desk = self.desk_of[view.instrument_id]
         if desk is not None and ((desk.on_best and view.best_moved) or (desk.on_trade and view.traded)):
             self.wake(desk)
@@ -215,6 +222,33 @@ class Pipeline:
         if self.gate.wake_all(view):
             self.enforce()
         return True
+
+    def new_terms(self, view: View) -> bool:
+        """React within the same message to a new tick, lot or state of trading.
+
+        Orders off the new grid are cancelled, and until they are gone nobody quotes; in a state that lets no order
+        rest all are cancelled, once, and nobody is woken until it ends.
+        """
+        desk = self.desk_of[view.instrument_id]
+        if desk is None:
+            return False
+        if not view.takes_orders():
+            if view.status != CLOSED:  # a closed market has ended them itself
+                self.cancel_view(view)
+            return True
+        self.cancel_off_grid(desk)
+        return self.wake(desk)
+
+    def cancel_off_grid(self, desk: Desk) -> bool:
+        """Cancel the orders that do not lie on today's tick and lot; none is placed while there is one."""
+        view = desk.view
+        desk.is_waiting = False
+        if view.tick_grid != 1 or view.lot_grid != 1:
+            for order in list(view.live):
+                if order.price_ticks % view.tick_grid or order.quantity_lots % view.lot_grid:
+                    desk.is_waiting = True
+                    self.cancel(order)
+        return desk.is_waiting
 
     def take_reports(self, now_ns: int) -> bool:
         """Book every report known by *now_ns*, then wake the strategies that were filled."""
@@ -245,6 +279,9 @@ class Pipeline:
                 self.gate.on_report(report, view)
                 if order.state == OPEN and self.has_no_owner(view) and not isinstance(report, CancelRejected):
                     self.cancel(order)
+                desk = self.desk_of[view.instrument_id]
+                if desk is not None and desk.is_waiting and not self.cancel_off_grid(desk) and desk not in filled:
+                    filled.append(desk)
         if self.gate.state >= REDUCE_ONLY:
             self.enforce()
         for desk in filled:
@@ -298,6 +335,8 @@ class Pipeline:
         view = desk.view
         if desk.is_stopped or not view.was_good or self.is_stopping or self.gate.state >= HALT:
             return False
+        if desk.is_waiting or view.status > POST_ONLY:
+            return False
         quotes = desk.quotes
         quotes.clear()
         desk.wakes += 1
@@ -307,6 +346,8 @@ class Pipeline:
             desk.strategy.on_wake(view, quotes)
             if quotes.is_kept:
                 return True
+            if view.tick_grid != 1 or view.lot_grid != 1:
+                quotes.lay_on(view.tick_grid, view.lot_grid)
             commands = desk.manager.reconcile(view, quotes, self.manager, desk.name)
         except Exception as error:
             self.stop_desk(desk, error)
@@ -318,7 +359,7 @@ class Pipeline:
     def has_no_owner(self, view: View) -> bool:
         """Return whether nobody minds the orders of *view*: the run ends, its book is bad, its strategy has stopped."""
         desk = self.desk_of[view.instrument_id]
-        return self.is_stopping or not view.was_good or desk is None or desk.is_stopped
+        return self.is_stopping or not view.was_good or desk is None or desk.is_stopped or not view.takes_orders()
 
     def stop_desk(self, desk: Desk, error: BaseException) -> bool:
         """Stop a strategy that raised: its orders are cancelled, the rest of the run goes on."""
@@ -329,11 +370,21 @@ class Pipeline:
 
     def send(self, command: Command, view: View, venue: Venue, level: int) -> bool:
         """Let *command* pass the gate, count it, and hand it to its venue; return whether it left."""
-        refusal = self.gate.verdict(command, view)
+        refusal = self.barred(command, view) if view.status else None
+        if refusal is None:
+            refusal = self.gate.verdict(command, view)
         if refusal is not None:
             self.recorder.on_refusal(self.now_ns, command, refusal, view)
             return False
         return self.dispatch(command, view, venue, level)
+
+    def barred(self, command: Command, view: View) -> Refusal | None:
+        """Return why the instrument's state of trading lets *command* not pass."""
+        if isinstance(command, CancelOrder):
+            return None
+        if view.status == POST_ONLY and (isinstance(command, AmendOrder) or command.post_only):
+            return None
+        return Refusal("status", STATUS_NAMES[view.status], f"{view.instrument.name} is {STATUS_NAMES[view.status]}")
 
     def dispatch(self, command: Command, view: View, venue: Venue, level: int) -> bool:
         """Count *command* as sent, record it, and hand it to its venue."""
@@ -374,7 +425,10 @@ class Pipeline:
         """Cancel *order* unless a cancel is under way, or was refused at this very moment."""
         if order.state == PENDING_CANCEL or order.cancel_refused_ns == self.now_ns or not order.is_live():
             return False
-        desk = self.desk_of[order.view.instrument_id]
+        view = order.view
+        if view.status > POST_ONLY and order.cancel_refused_ns >= view.status_ns:
+            return False  # refused once in this state of trading: asking again would only be refused again
+        desk = self.desk_of[view.instrument_id]
         if desk is None:
             return False
         return self.dispatch(cancel_of(order), order.view, desk.venue, order.level)
@@ -434,7 +488,7 @@ class Pipeline:
             view = desk.view
             self.cancel_view(view)
             position = view.position_lots
-            if position == 0 or not view.was_good:
+            if position == 0 or not view.was_good or view.status != TRADING:
                 continue
             side = SELL if position > 0 else BUY
             reach = view.known_mid2 * FLATTEN_COLLAR_PPM // 1_000_000

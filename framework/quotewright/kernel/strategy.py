@@ -53,6 +53,22 @@ class Quotes:
         """Leave the working quotes as they are."""
         self.is_kept = True
 
+    def lay_on(self, tick_grid: int, lot_grid: int) -> None:
+        """Move prices away from the market and quantities down to multiples; what comes to nothing is left out."""
+        self.bids = [
+            (price - price % tick_grid, lots - lots % lot_grid)
+            for price, lots in self.bids
+            if price >= tick_grid and lots >= lot_grid
+        ]
+        self.offers = [
+            (price + -price % tick_grid, lots - lots % lot_grid) for price, lots in self.offers if lots >= lot_grid
+        ]
+        self.takes = [
+            (side, lots - lots % lot_grid, limit - limit % tick_grid if side == BUY else limit + -limit % tick_grid)
+            for side, lots, limit in self.takes
+            if lots >= lot_grid and (side != BUY or limit >= tick_grid)
+        ]
+
     def clear(self) -> None:
         """Forget everything stated (the pipeline does so before each wake-up)."""
         self.bids.clear()

@@ -5,14 +5,22 @@ from quotewright.kernel.rows cimport Rows
 from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
-cdef int BUY
-cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION
+cdef int BUY, TRADING, POST_ONLY
+cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE
+
+@cython.locals(larger=cython.longlong, smaller=cython.longlong, found=cython.longlong)
+cpdef long long multiple(long long new, long long old) except? -1
 
 cdef class View:
     cdef public long long now_ns
     cdef readonly object instrument
     cdef readonly long long instrument_id
     cdef public long long tick_steps
+    cdef readonly long long status
+    cdef readonly long long status_ns
+    cdef readonly long long tick_grid
+    cdef readonly long long lot_grid
+    cdef readonly bint terms_changed
     cdef readonly double price_scale
     cdef public long long lot_steps
     cdef readonly BookModel book
@@ -48,6 +56,7 @@ cdef class View:
     cdef readonly Rows last_rows
     @cython.locals(kind=cython.longlong, is_book=cython.bint, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
+    cpdef bint takes_orders(self) except -1
     @cython.locals(mid2=cython.longlong, next_ns=cython.longlong, signal=Signal)
     cpdef bint catch_up(self, long long now_ns) except -1
 

@@ -12,11 +12,15 @@ from quotewright.kernel.codes import (
     FUNDING,
     GAP,
     INDEX,
+    INSTRUMENT_CHANGE,
     MARK,
     NEVER,
+    POST_ONLY,
     RESYNC,
     SNAPSHOT_BEGIN,
+    STATUS,
     TRADE,
+    TRADING,
 )
 from quotewright.kernel.portfolio import Portfolio
 from quotewright.kernel.rows import Rows
@@ -27,6 +31,17 @@ if TYPE_CHECKING:
     from quotewright.kernel.risk import RiskGate
     from quotewright.kernel.signals import Signal
     from quotewright.model.instrument import Instrument
+
+
+def multiple(new: int, old: int) -> int:
+    """Return how many steps of *old* the least common multiple of both is: 1 where *old* lies on the new grid."""
+    larger = new
+    smaller = old
+    while smaller:
+        larger, smaller = smaller, larger % smaller
+    found = new // larger if larger else 1
+    return found if found > 0 else 1
+
 
 MARKOUT_HORIZONS_NS = (1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000)
 
@@ -88,8 +103,10 @@ class View:
 
     Prices of the book are steps, of orders ticks; sizes of the book steps, quantities of orders lots. ``open_buy_lots``
     and ``open_sell_lots`` are the worst case: open, pending and unknown orders. ``known_mid2`` is twice the last mid of
-    a good book, in steps, 0 before the first. ``quoted_bid`` and ``quoted_offer`` are the ticker's best prices, in
-    steps.
+    a good book, in steps, 0 before the first. Ticks and lots are those of the run's start throughout; when the venue
+    changes them, ``tick_grid`` and ``lot_grid`` say on which multiples of them orders must lie from then on. ``status``
+    is the instrument's state of trading (``TRADING``, ``POST_ONLY``, …), told at ``status_ns``. ``quoted_bid`` and
+    ``quoted_offer`` are the ticker's best prices, in steps.
     """
 
     def __init__(self, instrument: Instrument, instrument_id: int, book: BookModel) -> None:
@@ -97,6 +114,11 @@ class View:
         self.instrument = instrument
         self.instrument_id = instrument_id
         self.tick_steps = instrument.tick_steps
+        self.status = TRADING
+        self.status_ns = 0
+        self.tick_grid = 1
+        self.lot_grid = 1
+        self.terms_changed = False
         self.price_scale = 10.0**instrument.price_decimals
         self.lot_steps = instrument.lot_steps
         self.book = book
@@ -141,6 +163,7 @@ class View:
         self.best_moved = False
         self.traded = False
         self.goodness_changed = False
+        self.terms_changed = False
         kind = rows.words[first * 6 + 5] & 255
         is_book = kind == BEST_QUOTE if self.book.wants_quotes else kind <= SNAPSHOT_BEGIN
         if is_book or kind == GAP or kind == RESYNC:  # noqa: SIM109
@@ -178,11 +201,23 @@ class View:
                 self.index_price = price
             elif kind == FUNDING:
                 self.funding_rate = price
+            elif kind == STATUS:
+                self.status = rows.words[at + 3]
+                self.status_ns = receive_ns
+                self.terms_changed = True
+            elif kind == INSTRUMENT_CHANGE:
+                self.tick_grid = multiple(price, self.tick_steps)
+                self.lot_grid = multiple(rows.words[at + 3], self.lot_steps)
+                self.terms_changed = True
             elif kind == CONNECTION and rows.words[at + 3] == 0:
                 self.book.mark_stale()
                 self.goodness_changed = self.was_good
                 self.was_good = False
         return True
+
+    def takes_orders(self) -> bool:
+        """Return whether the instrument's state of trading lets new orders rest."""
+        return self.status <= POST_ONLY
 
     def on_trade(self, side: int, price: int, size: int) -> None:
         """Hand one print to the signals that count prints."""
