@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import attrs
@@ -23,10 +24,9 @@ def session(market: str, **fields: object) -> BybitSession:
 def book(
     u: int, type: str = "delta", *, seq: int = 0, bid: str = "100.00", size: str = "1", symbol: str = "BTCUSDT"
 ) -> bytes:
-    return (
-        '{"topic":"orderbook.50.%s","type":"%s","ts":1700000000123,"data":{"s":"%s","b":[["%s","%s"]],'
-        '"a":[["101.00","2"]],"u":%d,"seq":%d},"cts":1700000000120}' % (symbol, type, symbol, bid, size, u, seq or u)
-    ).encode()
+    data = {"s": symbol, "b": [[bid, size]], "a": [["101.00", "2"]], "u": u, "seq": seq or u}
+    frame = {"topic": f"orderbook.50.{symbol}", "type": type, "ts": 1_700_000_000_123, "data": data}
+    return json.dumps({**frame, "cts": 1_700_000_000_120}, separators=(",", ":")).encode()
 
 
 def clean(market: str) -> tuple[BybitSession, list[Line]]:

@@ -309,7 +309,10 @@ def _told(text: str) -> str:
 
 def _first(levels: list[tuple[str, str]]) -> tuple[str, str]:
     """Return the best level that holds something; a side may be empty."""
-    return next(((check(price, "best price"), size) for price, size in levels if not is_zero(size)), ("", ""))
+    for price, size in levels:
+        if not is_zero(check(size, "best size")):
+            return check(price, "best price"), size
+    return "", ""
 
 
 def _changed(price: str, size: str, levels: list[tuple[str, str]]) -> tuple[str, str]:
