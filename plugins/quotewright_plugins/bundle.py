@@ -56,12 +56,27 @@ def risk_rules() -> dict[str, Factory]:
 @hookimpl
 def importers() -> dict[str, Factory]:
     return {
+        "archive_csv": lazy("quotewright_plugins.archives.importer:ArchiveCsvImporter"),
+        "frames": lazy("quotewright_plugins.archives.frames:FramesImporter"),
         "capture": lazy("quotewright_plugins.importers.capture:CaptureImporter"),
         "normalised": lazy("quotewright_plugins.importers.normalised:NormalisedImporter"),
         "npz": lazy("quotewright_plugins.importers.npz:NpzImporter"),
         "parquet": lazy("quotewright_plugins.importers.parquet:ParquetImporter"),
         "tardis_csv": lazy("quotewright_plugins.importers.tardis_csv:TardisCsvImporter"),
         "tardis_raw": lazy("quotewright_plugins.tardis.raw:TardisRawImporter"),
+    }
+
+
+@hookimpl
+def archives() -> dict[str, Factory]:
+    return {
+        "tardis": lazy("quotewright_plugins.tardis.archives:TardisArchive"),
+        "tardis-raw": lazy("quotewright_plugins.tardis.archives:TardisRawArchive"),
+        "tardis-machine": lazy("quotewright_plugins.tardis.archives:TardisMachineArchive"),
+        "binance": lazy("quotewright_plugins.archives.exchanges:BinanceArchive"),
+        "bybit": lazy("quotewright_plugins.archives.exchanges:BybitArchive"),
+        "okx": lazy("quotewright_plugins.archives.exchanges:OkxArchive"),
+        "deribit": lazy("quotewright_plugins.archives.exchanges:DeribitArchive"),
     }
 
 

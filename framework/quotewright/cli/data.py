@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quotewright.cli.export import export
+from quotewright.cli.fetch import fetch
 from quotewright.cli.normalise import normalize
 from quotewright.cli.options import debug_option, json_option, plugins_dir_option
 from quotewright.cli.verify import verify
@@ -153,4 +154,5 @@ def _progress() -> Progress | None:
 
 data.add_command(normalize)
 data.add_command(export)
+data.add_command(fetch)
 data.add_command(verify)

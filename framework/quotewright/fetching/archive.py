@@ -39,6 +39,7 @@ class Archive:
         base_url: where the archive is, unless the command line says otherwise.
         exchanges: names of exchanges it has, the default first.
         kinds: kinds of data it has, the default first.
+        any_kind: it takes other kinds too, such as channels as the exchange calls them.
         key: name of the environment variable that holds its key; empty: it takes none.
         unverified: what of it could not be confirmed; empty: nothing.
     """
@@ -46,6 +47,7 @@ class Archive:
     base_url = ""
     exchanges: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[tuple[str, ...]] = ("trades",)
+    any_kind = False
     key = ""
     unverified = ""
 

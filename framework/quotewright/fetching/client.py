@@ -148,7 +148,7 @@ class HttpClient:
         self, method: str, url: str, query: dict[str, str], headers: Mapping[str, str]
     ) -> Iterator[httpx.Response]:
         sent = dict(headers)
-        target = httpx.URL(url, params=query) if query else httpx.URL(url)
+        target = httpx.URL(url).copy_merge_params(query) if query else httpx.URL(url)
         own = httpx.URL(self.base_url)
         if self.key and (target.scheme, target.host, target.port) == (own.scheme, own.host, own.port):
             sent["authorization"] = f"Bearer {self.key.value}"

@@ -38,6 +38,7 @@ SINGULAR: Final[Mapping[str, str]] = {
     "venue_cards": "venue card",
     "dialects": "dialect",
     "importers": "importer",
+    "archives": "archive",
     "observers": "observer",
     "commands": "command",
 }

@@ -136,6 +136,20 @@ def importers() -> Mapping[str, Factory]:
 
 
 @hookspec
+def archives() -> Mapping[str, Factory]:
+    """Offer archives of recorded data under the names used by ``quotewright data fetch``.
+
+    ``docs/writing-plugins/archives.md`` holds the whole plugin.
+
+    Example:
+        @hookimpl
+        def archives():
+            return {"acme": AcmeArchive}
+    """
+    return {}
+
+
+@hookspec
 def observers() -> Mapping[str, Factory]:
     """Offer observers of a run (reports, dashboards, alerts); they see events and change nothing.
 

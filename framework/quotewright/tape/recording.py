@@ -1,10 +1,11 @@
-"""Recorded files as importers read them: gzip or plain, line by line, and what is said when one ends too early."""
+"""Recorded files as importers read them: gzip, zip or plain, line by line, and what is said of one that ends early."""
 
 from __future__ import annotations
 
 import codecs
 import gzip
 import hashlib
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from quotewright.errors import InputError, NotFoundError
 from quotewright.tape.tape import SourceFile
 
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+RATIO_LIMIT = 200
+RATIO_BYTES = 256 << 20
+"""A packed file that gives more than this and more than 200 times its size is no recording: those give 30 times."""
 LINE_LIMIT = 128 << 20
 HEAD_BYTES = 1 << 16
 
@@ -49,7 +54,7 @@ class RecordedFile:
                     if not part:
                         break
                     found += part
-        except (EOFError, OSError, zlib.error):
+        except (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):
             pass
         return found
 
@@ -63,17 +68,29 @@ class RecordedFile:
         self.is_truncated = False
         with self.path.open("rb") as raw:
             self._raw = raw
-            with _unpacked(raw) as file:
+            with self._opened(raw) as file:
+                unpacked = 0
                 try:
                     while line := file.readline(LINE_LIMIT):
+                        unpacked += len(line)
+                        if unpacked > RATIO_BYTES and unpacked > RATIO_LIMIT * self.size:
+                            raise InputError(
+                                f"{self.path}: {self.size} bytes unpack to more than {unpacked}; no recording does that"
+                            )
                         if line[-1] != 10 and len(line) == LINE_LIMIT:
                             raise InputError(f"{self.path}: line {self.line + 1} is longer than {LINE_LIMIT} bytes")
                         self.line += 1
                         if self.line == 1:
                             line = line.removeprefix(codecs.BOM_UTF8)
                         yield line.rstrip(b"\r\n")
-                except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+                except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, OSError) as error:
                     self.cut(error)
+
+    def _opened(self, raw: IO[bytes]) -> Any:
+        try:
+            return _unpacked(raw)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise InputError(f"{self.path}: the zip file cannot be read ({error}); fetch it again") from None
 
     def cut(self, error: Exception) -> None:
         """Take note that the file ends after the last line given out, or raise InputError if that is not allowed."""
@@ -82,8 +99,8 @@ class RecordedFile:
             return
         what = "ends too early" if isinstance(error, EOFError) else f"is damaged ({error})"
         raise InputError(
-            f"{self.path}: the gzip data {what} after line {self.line} (byte {self.position} of {self.size}); no tape "
-            f"was written: fetch the file again, or import the {self.line} whole lines with --allow-truncated"
+            f"{self.path}: the packed data {what} after line {self.line} (byte {self.position} of {self.size}); no "
+            f"tape was written: fetch the file again, or import the {self.line} whole lines with --allow-truncated"
         ) from error
 
     def source(self, importer: str) -> SourceFile:
@@ -101,8 +118,17 @@ class RecordedFile:
 
 
 def _unpacked(raw: IO[bytes]) -> Any:
-    """Return *raw*, unpacked if it is gzip whatever its name says."""
-    magic = raw.read(2)
+    """Return *raw*, unpacked if it is gzip or a zip of one file, whatever its name says; arrays stay as they are."""
+    magic = raw.read(4)
     raw.seek(0)
+    if magic == ZIP_MAGIC:
+        archive = zipfile.ZipFile(raw)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if any(member.filename.endswith(".npy") for member in members):
+            raw.seek(0)
+            return raw
+        if len(members) != 1:
+            raise InputError(f"{raw.name}: the zip file should hold one file, holds {len(members)}; unpack it first")
+        return archive.open(members[0])
     # The size of the buffer is what makes reading line by line quick.
-    return gzip.GzipFile(fileobj=raw, mode="rb") if magic == GZIP_MAGIC else raw
+    return gzip.GzipFile(fileobj=raw, mode="rb") if magic[:2] == GZIP_MAGIC else raw

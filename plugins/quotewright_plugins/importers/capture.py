@@ -27,7 +27,8 @@ class CaptureImporter(Importer):
         """Return whether one of the first whole lines is an envelope."""
         lines = head.split(b"\n")
         for text in lines[:20] if len(lines) == 1 else lines[:-1][:20]:
-            if text[:1].isdigit() and text.partition(b" ")[2][:1] == b"{":
+            stamp, _, frame = text.partition(b" ")
+            if stamp.isdigit() and frame[:1] == b"{":
                 return True
             if text[:1] == b"{" and b'"ts"' in text[:200] and (b'"src"' in text[:300] or b'"msg"' in text[:300]):
                 return True

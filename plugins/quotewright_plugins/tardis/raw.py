@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -47,6 +47,11 @@ def taken_apart(line: bytes) -> tuple[int, bytes]:
     if line[28:29] != b" ":
         raise InputError(f"should begin with 28 characters of time and a blank, was {line[:40]!r}")
     return stamp_ns(line[:28].decode("ascii", "replace")), line[29:]
+
+
+def frame_in(line: bytes) -> bytes:
+    """Return the exchange's message in a line."""
+    return taken_apart(line)[1]
 
 
 class TardisRawImporter(Importer):
@@ -109,8 +114,11 @@ class _Reader:
             self.stage.refuse(self.file, adapter.counters.last_error)
 
 
-def exchange_of(file: RecordedFile, stage: Stage) -> Market:
-    """Return venue and market: as the command says, as the file's name begins, or as its first frames tell."""
+def exchange_of(file: RecordedFile, stage: Stage, frame_of: Callable[[bytes], bytes] = frame_in) -> Market:
+    """Return venue and market: as the command says, as the file's name begins, or as its first frames tell.
+
+    *frame_of* takes the exchange's message out of a line.
+    """
     if stage.exchange:
         return market_of(stage.exchange, stage.plugins)
     for name in NAMES:
@@ -125,7 +133,7 @@ def exchange_of(file: RecordedFile, stage: Stage) -> Market:
     votes: Counter[Market] = Counter()
     for number, line in enumerate(file.lines()):
         try:
-            frame = taken_apart(line)[1] if line else b""
+            frame = frame_of(line) if line else b""
         except InputError:
             continue
         for offered, detect in detectors.items():
