@@ -39,7 +39,7 @@ def test_an_error_code_has_our_reason(card, code, text, reason, outcome):
     assert (error.reason, error.outcome) == (reason, outcome)
 
 
-@pytest.mark.parametrize("name", CARDS)
+@pytest.mark.parametrize("name", [name for name in CARDS if name.startswith("binance")])
 def test_every_filter_code_is_in_the_table_of_errors(name):
     card = load_card(CARDS[name])
     assert card.name == name
