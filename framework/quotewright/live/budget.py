@@ -45,7 +45,6 @@ class _Log:
             self.sum -= taken.popleft()[1]
 
     def wait_ns(self, now_ns: int, weight: int, is_cancel: bool) -> int:
-        self.forget(now_ns)
         room = self.window.limit if is_cancel else self.common
         if weight > room:
             raise InputError(
@@ -58,10 +57,15 @@ class _Log:
         for at_ns, part in self.taken:
             excess -= part
             if excess <= 0:
-                return at_ns + self.window.per_ns - now_ns
+                return max(0, at_ns + self.window.per_ns - now_ns)
         return self.window.per_ns
 
+    def used(self, now_ns: int) -> int:
+        before_ns = now_ns - self.window.per_ns
+        return sum(weight for at_ns, weight in self.taken if at_ns > before_ns)
+
     def add(self, now_ns: int, weight: int) -> None:
+        self.forget(now_ns)
         if self.taken and self.taken[-1][0] == now_ns:
             weight_before = self.taken.pop()[1]
             self.taken.append((now_ns, weight_before + weight))
@@ -114,9 +118,7 @@ class Windows:
 
     def used(self, name: str, now_ns: int) -> int:
         """Return what counts in the window *name* now."""
-        log = self._log(name)
-        log.forget(now_ns)
-        return log.sum
+        return self._log(name).used(now_ns)
 
     def told(self, name: str, used: int, now_ns: int) -> None:
         """Take the venue's own count (a header such as the used weight): what it counts beyond ours is taken now.
@@ -124,9 +126,9 @@ class Windows:
         A smaller count than ours changes nothing: requests of ours may be on their way, and windows may begin anew.
         """
         log = self._log(name)
-        log.forget(now_ns)
-        if used > log.sum:
-            log.add(now_ns, used - log.sum)
+        ours = log.used(now_ns)
+        if used > ours:
+            log.add(now_ns, used - ours)
 
     def hold(self, until_ns: int) -> None:
         """Let nothing through before *until_ns*: the venue has banned us or asked for a pause."""
@@ -160,11 +162,11 @@ class Bucket:
         self._level = capacity * per_ns  # in 1/per_ns of a unit, so that filling is exact
         self._at_ns: int | None = None
 
-    def _fill(self, now_ns: int) -> None:
-        if self._at_ns is not None and now_ns > self._at_ns:
-            self._level = min(self.capacity * self.per_ns, self._level + (now_ns - self._at_ns) * self.refill)
-        if self._at_ns is None or now_ns > self._at_ns:
-            self._at_ns = now_ns
+    def _at(self, now_ns: int) -> int:
+        """Return the level at *now_ns*."""
+        if self._at_ns is None or now_ns <= self._at_ns:
+            return self._level
+        return min(self.capacity * self.per_ns, self._level + (now_ns - self._at_ns) * self.refill)
 
     def wait_ns(self, now_ns: int, weight: int = 1, *, is_cancel: bool = False) -> int:
         """Return how long to wait until *weight* may be taken; 0: now.
@@ -172,23 +174,23 @@ class Bucket:
         Raises:
             InputError: *weight* is more than the store ever holds.
         """
-        self._fill(now_ns)
         kept = 0 if is_cancel else self._kept
         if weight * self.per_ns + kept > self.capacity * self.per_ns:
             raise InputError(f"a request of weight {weight} never fits into '{self.name}' of {self.capacity}: split it")
-        return max(0, -((self._level - kept - weight * self.per_ns) // self.refill))
+        return max(0, -((self._at(now_ns) - kept - weight * self.per_ns) // self.refill))
 
     def take(self, now_ns: int, weight: int = 1, *, is_cancel: bool = False) -> bool:
         """Take *weight* and return True; take nothing and return False if there is not as much."""
         if self.wait_ns(now_ns, weight, is_cancel=is_cancel) > 0:
             return False
-        self._level -= weight * self.per_ns
+        self._level = self._at(now_ns) - weight * self.per_ns
+        self._at_ns = now_ns
         return True
 
     def told(self, left: int, now_ns: int) -> None:
         """Take the venue's own count of what is left, if it is less than ours."""
-        self._fill(now_ns)
-        self._level = min(self._level, max(0, left) * self.per_ns)
+        self._level = min(self._at(now_ns), max(0, left) * self.per_ns)
+        self._at_ns = now_ns
 
 
 @attrs.frozen
