@@ -26,6 +26,8 @@ COMMANDS = {
     "data": lazy("quotewright.cli.data:data", "Import recorded market data and look into tapes."),
     "config": lazy("quotewright.cli.config:config", "Check, explain and begin config files."),
     "plugins": lazy("quotewright.cli.plugins:plugins", "List, explain and check plugins."),
+    "venues": lazy("quotewright.cli.venues:venues", "List venue cards."),
+    "venue": lazy("quotewright.cli.venues:venue", "Show a venue card, or how two of them differ."),
     "doctor": lazy("quotewright.cli.doctor:doctor", "Say what is installed and what is wrong."),
 }
 
