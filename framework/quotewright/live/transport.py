@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 import zlib
@@ -77,6 +78,8 @@ class _Socket(WSListener):  # type: ignore[misc, unused-ignore]
         """Nothing is reported any more."""
         self.code = ABNORMAL
         self.reason = ""
+        self.refusal = ""
+        """Why we ended it."""
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -127,7 +130,7 @@ class _Socket(WSListener):  # type: ignore[misc, unused-ignore]
 
     def _refuse(self, transport: WSTransport, code: int, reason: str) -> None:
         self._parts, self._size = [], 0
-        self.code, self.reason = code, f"we refuse {reason}"
+        self.refusal = f"we refuse {reason} ({code})"
         transport.disconnect(False)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -135,9 +138,12 @@ class _Socket(WSListener):  # type: ignore[misc, unused-ignore]
             return
         self.is_muted = True
         sent = transport.close_handshake.sent if transport.close_handshake is not None else None
-        if self.code == ABNORMAL and sent is not None and sent.code.value not in (0, 1000):
-            self.code, self.reason = sent.code.value, f"we refuse it: {sent.reason or 'against the protocol'}"
-        self.events.closed(self.number, self.code, self.reason)
+        if not self.refusal and self.code == ABNORMAL and sent is not None and sent.code.value not in (0, 1000):
+            self.refusal = f"we refuse what came ({sent.code.value}): {sent.reason or 'against the protocol'}"
+        if self.refusal:
+            self.events.failed(self.number, self.refusal, 0, {}, b"")
+        else:
+            self.events.closed(self.number, self.code, self.reason)
 
     def mute(self) -> None:
         """Drop the connection and report nothing more."""
@@ -195,7 +201,9 @@ class Transport:
         self._group.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await self._client.aclose()
-        return await self._group.__aexit__(kind, error, trace)
+        # The tasks are cancelled and report what fails; an error of the body stays as it is, in no group.
+        await self._group.__aexit__(None, None, None)
+        return None
 
     def carry_out(self, orders: Iterable[Order]) -> None:
         """Begin what *orders* ask for; what comes of it is reported."""
@@ -258,7 +266,7 @@ class Transport:
                 await transport.wait_disconnected()
             except WSHandshakeError as error:
                 reason = f"the handshake was refused: {error}"
-                if error.response is not None:
+                if error.response is not None and int(error.response.status) != 101:
                     status = int(error.response.status)
                     headers = {name.lower(): value for name, value in error.response.headers.items()}
                     body = (error.raw_body or b"")[:MOST_HANDSHAKE_BODY]
@@ -267,8 +275,11 @@ class Transport:
                 reason = f"TLS failed: {error.reason or error}"
             except socket.gaierror as error:
                 reason = f"the name {urlsplit(url).hostname} cannot be looked up ({error.strerror})"
-            except (OSError, Unsafe) as error:
-                reason = str(error) or type(error).__name__
+            except OSError as error:
+                told = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+                reason = f"{urlsplit(settings.proxy or url).netloc.rpartition('@')[2]}: {told}"
+            except Unsafe as error:
+                reason = str(error)
             except Exception as error:  # the proxy's and the library's own errors have no base in common
                 reason = f"{type(error).__name__}: {error}"
         if self._scopes.get(number) is scope:
@@ -341,6 +352,7 @@ class Unpacking:
     def __init__(self, encoding: str, most: int) -> None:
         self.most = most
         self.size = 0
+        self._is_begun = False
         self._parts: list[bytes] = []
         encoding = encoding.strip().lower()
         self._unpacker: Any = None
@@ -351,6 +363,7 @@ class Unpacking:
 
     def add(self, part: bytes) -> None:
         """Take the next part of the body as it was sent."""
+        self._is_begun = True
         if self._unpacker is not None:
             part = self._unpacker.decompress(part, self.most - self.size + 1)
         self.size += len(part)
@@ -359,8 +372,8 @@ class Unpacking:
         self._parts.append(part)
 
     def done(self) -> bytes:
-        """Return the whole body; one that ends too early raises TooLarge's sibling, zlib.error."""
-        if self._unpacker is not None and not self._unpacker.eof and self.size:
+        """Return the whole body; one that ends too early raises zlib.error."""
+        if self._unpacker is not None and not self._unpacker.eof and self._is_begun:
             raise zlib.error("the packed answer ends too early")
         return b"".join(self._parts)
 

@@ -210,9 +210,11 @@ class ScriptedServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._group.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True):
-            await self._listener.aclose()
-        return await self._group.__aexit__(kind, error, trace)
+        try:
+            return await self._group.__aexit__(kind, error, trace)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._listener.aclose()
 
     async def _serve(self, stream: anyio.abc.SocketStream) -> None:
         number = self._connections
