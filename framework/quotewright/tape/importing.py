@@ -536,7 +536,8 @@ def _with_grid(instrument: Instrument, found: _Examined, stage: Stage) -> Instru
     """Return *instrument* with the tick and lot of the data where none were given or the data contradict them."""
     is_given = "tick_steps" not in instrument.inferred
     tick = decided_step(found.best_prices, found.all_prices, instrument.tick_steps if is_given else None)
-    if tick != instrument.tick_steps:
+    # Prices of one band tell nothing of the finest tick.
+    if tick != instrument.tick_steps and not instrument.tick_table:
         if is_given:
             stage.note(
                 f"{instrument.name}: prices lie on a tick of {instrument.price_from_steps(tick).normalize():f}, "
