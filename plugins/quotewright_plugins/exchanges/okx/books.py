@@ -74,6 +74,7 @@ class Books(Prints):
                 or book.state is not SYNCHRONISED
                 or row.prevSeqId != book.last_id
                 or row.prevSeqId < 0
+                or row.seqId < 0
                 or event.action != "update"
                 or row.checksum
                 or route.texts is not None
@@ -81,7 +82,8 @@ class Books(Prints):
             ):
                 self._on_other_book(row, event.action, route, receive_ns, sink)
                 continue
-            if sink.begin(route.symbol, row.ts * MILLISECOND, receive_ns, 0, row.seqId):
+            stamp = int(row.ts)
+            if sink.begin(route.symbol, stamp * MILLISECOND, receive_ns, 0, row.seqId):
                 try:
                     sink.bids(row.bids)
                     sink.offers(row.asks)
@@ -93,7 +95,7 @@ class Books(Prints):
             book.messages += 1
             book.last_id = row.seqId
             book.stale_run = 0
-            route.stamp = row.ts
+            route.stamp = stamp
 
     def _on_other_book(self, row: BookRow, action: str, route: Route, receive_ns: int, sink: Sink) -> None:
         """Take an image, pass an update over, or find the gap before it."""
@@ -102,8 +104,8 @@ class Books(Prints):
         if action not in (("", "snapshot") if route.is_image else ("snapshot", "update")):
             raise BadFrame("shape", f"action should be snapshot or update, was {action[:20]!r}")
         is_image = route.is_image or action == "snapshot"
-        if not is_image and row.seqId == NO_SEQ and row.prevSeqId != NO_SEQ:
-            raise BadFrame("shape", "an update with prevSeqId should have a seqId")
+        if row.seqId == -1 or (row.seqId == NO_SEQ and row.prevSeqId != NO_SEQ and not is_image):
+            raise BadFrame("shape", "a message with prevSeqId should have a seqId that is not negative")
         book = self._follow(route, is_image, receive_ns, sink)
         if book is None:
             return
@@ -117,22 +119,22 @@ class Books(Prints):
             self.request(book, receive_ns)
         elif row.prevSeqId != NO_SEQ and book.last_id != NO_SEQ and row.prevSeqId != book.last_id:  # 2
             book.messages += 1
-            if row.seqId <= book.last_id and row.ts <= route.stamp:
+            if row.seqId <= book.last_id and int(row.ts) <= route.stamp:
                 self._pass_over(book, row, receive_ns, sink)
             else:  # 5
                 self._lose(book, route, row, receive_ns, sink)
         elif row.prevSeqId == NO_SEQ and book.last_id != NO_SEQ:
             raise BadFrame("shape", "an update of a numbered stream should have seqId and prevSeqId")
-        elif row.prevSeqId == NO_SEQ and row.ts < route.stamp:
+        elif row.prevSeqId == NO_SEQ and int(row.ts) < route.stamp:
             book.messages += 1
             self._pass_over(book, row, receive_ns, sink)
         elif self._matches(book, row, route, receive_ns, sink):
             self._write_book(book, row, receive_ns, 0, False, sink)
-            book.last_id, route.stamp = row.seqId, row.ts
+            book.last_id, route.stamp = row.seqId, int(row.ts)
 
     def _on_image(self, book: FeedBook, row: BookRow, route: Route, receive_ns: int, sink: Sink) -> None:
         """Replace the book by an image unless it is older, and release the updates that waited for it."""
-        if book.state is SYNCHRONISED and NO_SEQ < row.seqId < book.last_id and row.ts <= route.stamp:
+        if book.state is SYNCHRONISED and NO_SEQ < row.seqId < book.last_id and int(row.ts) <= route.stamp:
             self._pass_over(book, row, receive_ns, sink)
             return
         self.counters.snapshots += 1
@@ -149,14 +151,14 @@ class Books(Prints):
                 return
         self._write_book(book, row, receive_ns, 0, True, sink)
         self._good(book)
-        book.last_id, route.stamp = row.seqId, row.ts
+        book.last_id, route.stamp = row.seqId, int(row.ts)
         self.counters.stale_dropped += len(book.buffer) - len(waiting)
         book.buffer.clear()
         for held in waiting:
             if held.prevSeqId != book.last_id or not self._matches(book, held, route, receive_ns, sink):
                 break
             self._write_book(book, held, receive_ns, RELEASED, False, sink)
-            book.last_id, route.stamp = held.seqId, held.ts
+            book.last_id, route.stamp = held.seqId, int(held.ts)
 
     def _matches(self, book: FeedBook, row: BookRow, route: Route, receive_ns: int, sink: Sink) -> bool:
         """6: note the levels' texts and compare the checksum; a wrong one makes the book stale."""
@@ -180,7 +182,7 @@ class Books(Prints):
 
     def _lose(self, book: FeedBook, route: Route, row: BookRow, receive_ns: int, sink: Sink) -> None:
         route.texts = None
-        self.lose(book, row.ts * MILLISECOND, receive_ns, sink, max(row.seqId, 0))
+        self.lose(book, int(row.ts) * MILLISECOND, receive_ns, sink, max(row.seqId, 0))
         self._keep(book, row)
         self.request(book, receive_ns)
 
@@ -229,7 +231,7 @@ class Books(Prints):
         self.counters.stale_dropped += 1
         book.stale_run += 1
         if book.stale_run >= _STALE_RUN:
-            self.lose(book, row.ts * MILLISECOND, receive_ns, sink, max(row.seqId, 0))
+            self.lose(book, int(row.ts) * MILLISECOND, receive_ns, sink, max(row.seqId, 0))
             self.request(book, receive_ns)
 
     def _good(self, book: FeedBook) -> None:
@@ -246,7 +248,7 @@ class Books(Prints):
         self, book: FeedBook, row: BookRow, receive_ns: int, flags: int, is_image: bool, sink: Sink
     ) -> None:
         """Write an image or an update as one message, whole or not at all."""
-        if sink.begin(book.symbol, row.ts * MILLISECOND, receive_ns, flags, max(row.seqId, 0)):
+        if sink.begin(book.symbol, int(row.ts) * MILLISECOND, receive_ns, flags, max(row.seqId, 0)):
             try:
                 if is_image:
                     if book.state is BookState.STALE:
@@ -282,12 +284,12 @@ class Books(Prints):
             known = self._symbol(route.symbol, row.instId or route.symbol)
             if known is None:
                 return
-            if self.is_sequenced and NO_SEQ < row.seqId < known.best_id and row.ts <= known.best_stamp:
+            if self.is_sequenced and NO_SEQ < row.seqId < known.best_id and int(row.ts) <= known.best_stamp:
                 self.counters.stale_dropped += 1
                 continue
             bid, bid_size = self._top(row.bids)
             offer, offer_size = self._top(row.asks)
-            if sink.begin(route.symbol, row.ts * MILLISECOND, receive_ns, 0, max(row.seqId, 0)):
+            if sink.begin(route.symbol, int(row.ts) * MILLISECOND, receive_ns, 0, max(row.seqId, 0)):
                 try:
                     sink.best(bid, bid_size, offer, offer_size)
                 except InputError:
@@ -295,7 +297,7 @@ class Books(Prints):
                     raise
                 sink.end()
             known.has_best = True
-            known.best_id, known.best_stamp = row.seqId, row.ts
+            known.best_id, known.best_stamp = row.seqId, int(row.ts)
 
     @staticmethod
     def _top(levels: msgspec.Raw) -> tuple[str, str]:

@@ -5,7 +5,7 @@ Source: OKX v5 API documentation, third quarter of 2026. Numbers come as strings
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -16,10 +16,10 @@ NO_SEQ = -2
 """No sequence number was sent: recordings of 2021 and 2022 have none."""
 EMPTY = msgspec.Raw(b"[]")
 
-Stamp = Annotated[int, msgspec.Meta(ge=0, le=9_200_000_000_000)]
-"""Milliseconds; OKX quotes them, the decoders take both."""
+Stamp = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9]{1,12}|[0-8][0-9]{12}|9[01][0-9]{11})\Z")]
+"""Milliseconds as OKX writes them, in quotes; those past the year 2261 do not fit into nanoseconds."""
 Id = Annotated[int, msgspec.Meta(ge=NO_SEQ, le=(1 << 63) - 1)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Count = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{0,9}\Z")]
 
 
 def stamp_ns(text: str, field: str) -> int:
@@ -79,7 +79,7 @@ class Trade(msgspec.Struct, gc=False):
     sz: str
     side: str
     ts: Stamp
-    count: Count = 1
+    count: Count = ""
 
 
 class Ticker(msgspec.Struct, gc=False):
@@ -100,7 +100,7 @@ class Funding(msgspec.Struct, gc=False):
     fundingRate: str = ""
     fundingTime: str = ""
     nextFundingRate: str = ""
-    ts: Stamp = 0
+    ts: Stamp = "0"
     instType: str = ""
 
 
@@ -213,22 +213,18 @@ class Answer(msgspec.Struct, gc=False):
     msg: str = ""
 
 
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape, strict=False)
-
-
 HEAD = msgspec.json.Decoder(Head)
-BOOK: msgspec.json.Decoder[Book] = _decoder(Book)
-TRADES: msgspec.json.Decoder[Trades] = _decoder(Trades)
-TICKERS: msgspec.json.Decoder[Tickers] = _decoder(Tickers)
-FUNDINGS: msgspec.json.Decoder[Fundings] = _decoder(Fundings)
-MARKS: msgspec.json.Decoder[Marks] = _decoder(Marks)
-INDEXES: msgspec.json.Decoder[Indexes] = _decoder(Indexes)
-INTERESTS: msgspec.json.Decoder[Interests] = _decoder(Interests)
-SUMMARIES: msgspec.json.Decoder[Summaries] = _decoder(Summaries)
-LIQUIDATIONS: msgspec.json.Decoder[Liquidations] = _decoder(Liquidations)
-FORCED_ORDERS: msgspec.json.Decoder[ForcedOrders] = _decoder(ForcedOrders)
-LISTINGS: msgspec.json.Decoder[Listings] = _decoder(Listings)
+BOOK: msgspec.json.Decoder[Book] = msgspec.json.Decoder(Book)
+TRADES: msgspec.json.Decoder[Trades] = msgspec.json.Decoder(Trades)
+TICKERS: msgspec.json.Decoder[Tickers] = msgspec.json.Decoder(Tickers)
+FUNDINGS: msgspec.json.Decoder[Fundings] = msgspec.json.Decoder(Fundings)
+MARKS: msgspec.json.Decoder[Marks] = msgspec.json.Decoder(Marks)
+INDEXES: msgspec.json.Decoder[Indexes] = msgspec.json.Decoder(Indexes)
+INTERESTS: msgspec.json.Decoder[Interests] = msgspec.json.Decoder(Interests)
+SUMMARIES: msgspec.json.Decoder[Summaries] = msgspec.json.Decoder(Summaries)
+LIQUIDATIONS: msgspec.json.Decoder[Liquidations] = msgspec.json.Decoder(Liquidations)
+FORCED_ORDERS: msgspec.json.Decoder[ForcedOrders] = msgspec.json.Decoder(ForcedOrders)
+LISTINGS: msgspec.json.Decoder[Listings] = msgspec.json.Decoder(Listings)
 ANSWER = msgspec.json.Decoder(Answer)
-BOOK_ROWS: msgspec.json.Decoder[list[BookRow]] = _decoder(list[BookRow])
+BOOK_ROWS: msgspec.json.Decoder[list[BookRow]] = msgspec.json.Decoder(list[BookRow])
 LEVELS: msgspec.json.Decoder[list[list[str]]] = msgspec.json.Decoder(list[list[str]])

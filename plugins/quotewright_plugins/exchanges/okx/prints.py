@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ _RECENT = 256
 _PAIRS = 20_000
 TBT_FROM_NS = 1_651_795_200_000_000_000
 """2022-05-06: from here on Tardis shows the best quotes of ``bbo-tbt`` and no longer those of ``tickers``."""
+_NUMBER = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 SIDES = {"buy": BUY, "sell": SELL}
 KINDS = {"SPOT": "spot", "MARGIN": "spot", "SWAP": "perp", "FUTURES": "future", "OPTION": "option"}
 MARKET_KINDS = {"spot": "spot", "swap": "perp", "futures": "future", "option": "option"}
@@ -114,8 +116,8 @@ class Prints(FeedAdapter):
         if self.is_sequenced and id in known.recent and (name or id <= known.last_trade):
             self.counters.duplicate_trades += 1
             return
-        flags = AGGREGATED if trade.count > 1 else 0
-        if sink.begin(symbol, trade.ts * MILLISECOND, receive_ns, flags, id):
+        flags = AGGREGATED if trade.count not in ("", "0", "1") else 0
+        if sink.begin(symbol, int(trade.ts) * MILLISECOND, receive_ns, flags, id):
             try:
                 sink.trade(side, trade.px, trade.sz, id, flags, name)
             except InputError:
@@ -137,6 +139,7 @@ class Prints(FeedAdapter):
             known = self._symbol(symbol, ticker.instId, ticker.instType)
             if known is None:
                 continue
+            _check(ticker.last, f"{symbol} last")
             quotes = bool(ticker.bidPx or ticker.askPx) and not known.has_best
             if not self.is_sequenced and receive_ns >= TBT_FROM_NS:
                 quotes = False
@@ -149,7 +152,7 @@ class Prints(FeedAdapter):
                     offer_price=ticker.askPx,
                     offer_size=ticker.askSz,
                 )
-            if not sink.begin(symbol, ticker.ts * MILLISECOND, receive_ns):
+            if not sink.begin(symbol, int(ticker.ts) * MILLISECOND, receive_ns):
                 continue
             try:
                 index = self._new_index(known)
@@ -179,8 +182,10 @@ class Prints(FeedAdapter):
             known = self._symbol(symbol, row.instId, row.instType)
             if known is None:
                 continue
+            _check(row.fundingRate, f"{symbol} fundingRate")
+            _check(row.nextFundingRate, f"{symbol} nextFundingRate")
             next_ns = stamp_ns(row.fundingTime, f"{symbol} fundingTime")
-            if sink.begin(symbol, row.ts * MILLISECOND, receive_ns):
+            if sink.begin(symbol, int(row.ts) * MILLISECOND, receive_ns):
                 index = self._new_index(known)
                 try:
                     if row.fundingRate:
@@ -204,7 +209,7 @@ class Prints(FeedAdapter):
             self._reference(row.instId, row.instType, row.ts, "interest", row.oi, route, receive_ns, sink)
 
     def _reference(
-        self, sent: str, type: str, stamp: int, what: str, value: str, route: Route, receive_ns: int, sink: Sink
+        self, sent: str, type: str, stamp: str, what: str, value: str, route: Route, receive_ns: int, sink: Sink
     ) -> None:
         """Write a mark price or open interest; of options it waits for the summary where those come normalised."""
         symbol = route.symbol or sent
@@ -216,16 +221,17 @@ class Prints(FeedAdapter):
             return
         if not value:
             raise BadFrame("number", f"{symbol} {what}: the number is empty")
+        _check(value, f"{symbol} {what}")
+        if value[0] == "-":
+            raise BadFrame("number", f"{symbol} {what} should not be negative, was {value[:40]!r}")
         is_held = known.kind == "option" and not self.is_sequenced
-        if not sink.begin(symbol, stamp * MILLISECOND, receive_ns):
+        if not sink.begin(symbol, int(stamp) * MILLISECOND, receive_ns):
             return
         index = self._new_index(known)
         try:
-            if is_held:
-                _check(value, f"{symbol} {what}")
-            elif what == "mark":
+            if what == "mark" and not is_held:
                 sink.mark(value)
-            else:
+            elif not is_held:
                 sink.open_interest(value)
             if index:
                 sink.index(index)
@@ -244,6 +250,8 @@ class Prints(FeedAdapter):
             if route.symbol and row.instId != route.symbol:
                 raise BadFrame("symbol", f"the stream of {route.symbol} carries {row.instId[:64]!r}")
             _check(row.idxPx, f"{row.instId[:64]} idxPx")
+            if not row.idxPx or row.idxPx[0] == "-" or _is_zero(row.idxPx):
+                raise BadFrame("number", f"{row.instId[:64]} idxPx should be positive, was {row.idxPx[:40]!r}")
             if row.instId in self._indexes or len(self._indexes) < _PAIRS:
                 self._indexes[row.instId] = row.idxPx
 
@@ -258,6 +266,8 @@ class Prints(FeedAdapter):
                 terms = option_terms(row.instId)
             except InputError as error:
                 raise BadFrame("symbol", str(error)) from None
+            for field in ("delta", "gamma", "vega", "theta", "markVol", "bidVol", "askVol"):
+                _check(getattr(row, field), f"{row.instId} {field}")
             index = row.uly or known.pair
             summary = attrs.evolve(
                 known.summary,
@@ -274,7 +284,7 @@ class Prints(FeedAdapter):
                 underlying_price=self._indexes.get(index, ""),
                 underlying_index=index,
             )
-            if sink.begin(row.instId, row.ts * MILLISECOND, receive_ns):
+            if sink.begin(row.instId, int(row.ts) * MILLISECOND, receive_ns):
                 try:
                     sink.option(summary)
                 except InputError:
@@ -301,7 +311,7 @@ class Prints(FeedAdapter):
         side = SIDES.get(order.side)
         if side is None:
             raise BadFrame("shape", f"{symbol} side of a liquidation should be buy or sell, was {order.side[:20]!r}")
-        if sink.begin(symbol, order.ts * MILLISECOND, receive_ns):
+        if sink.begin(symbol, int(order.ts) * MILLISECOND, receive_ns):
             try:
                 sink.liquidation(side, order.bkPx, order.sz)
             except InputError:
@@ -343,7 +353,6 @@ def _is_zero(size: str) -> bool:
 
 
 def _check(text: str, field: str) -> None:
-    """Refuse what is no plain positive decimal number."""
-    whole, _, fraction = text.partition(".")
-    if not (text.isascii() and len(text) <= 80 and whole.isdigit() and (fraction.isdigit() or "." not in text)):
+    """Refuse what is no decimal number that somebody may mean; the text may be empty."""
+    if text and not _NUMBER.fullmatch(text):
         raise BadFrame("number", f"{field} should be a decimal number, was {text[:40]!r}")
