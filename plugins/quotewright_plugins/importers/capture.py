@@ -91,8 +91,25 @@ class _Reader:
             if line.url in self.opened:  # the same connection a second time: what came between is lost
                 self.adapter.on_close(receive_ns, self.sink)
             self.opened.add(line.url)
+        elif source == "close" or source == "stale":
+            self._lost(source, bytes(line.msg), receive_ns)
         elif source != "sent":
-            self.stage.refuse(self.file, f"src should be ws, rest, sent, open or file, was {source[:20]!r}")
+            self.stage.refuse(
+                self.file, f"src should be ws, rest, sent, open, close, stale or file, was {source[:20]!r}"
+            )
+
+    def _lost(self, source: str, text: bytes, receive_ns: int) -> None:
+        """Follow the recorder: a connection is lost and the books named with it, or books were given up."""
+        try:
+            symbols = msgspec.json.decode(text, type=list[str])
+        except msgspec.MsgspecError as error:
+            self.stage.refuse(self.file, f"a line of src {source} should name symbols: {error}")
+            return
+        if source == "close":
+            self.adapter.on_close(receive_ns, self.sink, symbols)
+            return
+        for symbol in symbols:
+            self.adapter.resync(symbol, receive_ns, self.sink)
 
     def _message(self, frame: bytes, source: str, url: str | None, receive_ns: int) -> None:
         adapter = self.adapter

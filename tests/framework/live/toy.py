@@ -15,6 +15,7 @@ from quotewright.live.feed_session import FeedSession
 from quotewright.live.settings import LiveSettings
 from quotewright.live.source import LiveNotes, LiveSource, sink_of
 from quotewright.model.instrument import Instrument
+from quotewright.plugin.settings import configured
 from quotewright.wire import (
     Acknowledged,
     Closing,
@@ -35,7 +36,7 @@ START = 1_700_000_000 * SECOND
 def instrument(symbol: str) -> Instrument:
     base = symbol.removesuffix("USDT")
     return Instrument(
-        name=f"{base}-USDT@toy",
+        name=f"{base}-USDT.spot@toy",
         symbol=symbol,
         venue="toy",
         base=base,
@@ -236,3 +237,20 @@ def session_of(
         tiers,
     )
     return session, source
+
+
+@configured
+class ToyKeys(LiveSettings):
+    """Config keys of ``[feeds.X]`` with this adapter."""
+
+
+class _ToyFactory:
+    config_model = ToyKeys
+
+    def __call__(self, settings: ToyKeys) -> ToyAdapter:
+        adapter = ToyAdapter(channels=("book", "trades"))
+        adapter.live = settings
+        return adapter
+
+
+toy_feed = _ToyFactory()
