@@ -9,11 +9,13 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from quotewright.cli.main import main
 from quotewright.errors import InputError
 from quotewright.model.cards import load_card
 from quotewright.tape.normalise import NormaliseSink
 from quotewright_plugins import bundle
 from quotewright_plugins.exchanges.okx.adapter import OkxAdapter
+from quotewright_plugins.exchanges.okx.frames import SYMBOLS, OkxSession, session_lines, write_capture
 from quotewright_plugins.exchanges.okx.instruments import guess_instrument, read_instruments
 from tests.plugins.binance.support import capture_lines
 from tests.recorded import recorded
@@ -33,6 +35,18 @@ def test_every_checksum_of_a_recording_matches(name):
     assert (len(adapter.books), good, bad) == (books, messages, 0)
     assert {book.state.name for book in adapter.books.values()} == {"SYNCHRONISED"}
     assert (adapter.counters.gaps, adapter.counters.errors, adapter.counters.trades) == (0, 0, trades)
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_a_capture_of_several_markets_is_known_and_verified_without_naming_it(tmp_path, capsys, has_ids):
+    sessions = [OkxSession(symbol=symbol, has_ids=has_ids, has_checksums=True) for symbol in SYMBOLS.values()]
+    lines = [line for session in sessions for line in session_lines(session, 20)]
+    write_capture(lines, str(tmp_path / "mixed.jsonl.gz"))
+    assert main(["data", "verify", str(tmp_path / "mixed.jsonl.gz"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["instruments"]
+    assert set(told) == set(SYMBOLS.values())
+    for verdict in told.values():
+        assert (verdict["gaps"], verdict["checksums_ok"], verdict["checksums_bad"]) == (0, 21, 0)
 
 
 def test_the_recorded_instruments_are_read():

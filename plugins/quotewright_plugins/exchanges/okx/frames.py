@@ -107,7 +107,7 @@ class OkxSession:
         """Return the checksum of the book as it stands."""
         texts = [
             [f"{self.price(price)}:{self.size(size)}" for price, size in self.levels(side)[:DEPTH]]
-            for side in ("bids", "offers")  # type: ignore[list-item]
+            for side in ("bids", "offers")
         ]
         return signed_crc(texts[0], texts[1])
 
@@ -224,8 +224,8 @@ class OkxSession:
             yield self._line({"channel": "opt-summary", "instFamily": pair}, [row], "opt-summary")
         else:
             order = {"side": "sell", "posSide": "long", "bkPx": self.price(bid - 9), "sz": "12", "bkLoss": "0"}
-            row = {**named, "details": [{**order, "ccy": "", "ts": self.stamp}]}
-            yield self._line({"channel": "liquidation-orders", "instType": type}, [row], "liquidation-orders")
+            forced: dict[str, Any] = {**named, "details": [{**order, "ccy": "", "ts": self.stamp}]}
+            yield self._line({"channel": "liquidation-orders", "instType": type}, [forced], "liquidation-orders")
 
     def listing(self, state: str = "live", tick: str = "0.5", lot: str = "0.002") -> Line:
         """Return a change of the instrument's state and grid."""
