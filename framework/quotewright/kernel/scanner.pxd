@@ -23,8 +23,10 @@ cdef class Scanner:
     cpdef long long size(self, object text, long long decimals, str field) except -1
     @cython.locals(data=bytes, count=cython.longlong)
     cpdef long long levels(self, object text, long long price_decimals, long long size_decimals, str field) except -1
-    @cython.locals(count=cython.longlong, room=cython.longlong, at=cython.longlong, quoted=cython.bint, start=cython.longlong, value=cython.longlong)
+    @cython.locals(count=cython.longlong, room=cython.longlong, at=cython.longlong, quoted=cython.bint, start=cython.longlong, value=cython.longlong, part=cython.longlong, is_delete=cython.bint)
     cdef long long scan(self, bytes data, const char *text, long long end, long long price_decimals, long long size_decimals, str field) except -1
+    @cython.locals(first=cython.longlong, length=cython.longlong, is_known=cython.bint, stop=cython.longlong)
+    cdef long long word(self, const char *text, long long at, long long end) noexcept
     @cython.locals(is_negative=cython.bint, start=cython.longlong, stop=cython.longlong, value=cython.longlong, digit=cython.longlong, missing=cython.longlong)
     cdef long long digits(self, const char *text, long long at, long long end, long long decimals) except? -1
     @cython.locals(where=str, end=cython.longlong, match=object)

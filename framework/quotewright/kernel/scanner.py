@@ -128,7 +128,8 @@ class Scanner:
         """Read a JSON array of ``[price, size, ...]`` levels into ``pairs`` and return how many there are.
 
         Numbers may be quoted or bare; further scalars of a level are skipped. Prices must be positive, sizes not
-        negative. On an InputError nothing has been read.
+        negative. A level may begin with a word for what was done, ``["new", price, size]``: ``new`` and ``change``
+        set it, ``delete`` gives it the size 0. On an InputError nothing has been read.
         """
         data = as_bytes(text, self.label, field)
         if not 0 <= price_decimals <= MAX_DECIMALS or not 0 <= size_decimals <= MAX_DECIMALS:
@@ -160,10 +161,19 @@ class Scanner:
                 if 2 * count + 2 > room:
                     self.grow()
                     room = len(self.pairs)
-                # Price.
+                # Price, perhaps behind a word.
                 while at < end and is_blank(text[at]):
                     at += 1
+                part = 0
+                is_delete = False
                 quoted = at < end and text[at] == 34
+                if quoted and at + 1 < end and text[at + 1] >= 97:
+                    start = at
+                    at = self.word(text, at, end)
+                    if at != start:
+                        is_delete = text[start + 1] == 100
+                        part = 1
+                        quoted = at < end and text[at] == 34
                 if quoted:
                     at += 1
                 start = at
@@ -171,14 +181,14 @@ class Scanner:
                 at = self.at
                 if quoted:
                     if value == NOT_READ or at >= end or text[at] != 34:
-                        value = self.slow(data, start, price_decimals, field, count, 0, True)
+                        value = self.slow(data, start, price_decimals, field, count, part, True)
                         at = self.at
                     at += 1
                 elif value == NOT_READ or at >= end or (text[at] != 44 and not is_blank(text[at])):
-                    value = self.slow(data, start, price_decimals, field, count, 0, False)
+                    value = self.slow(data, start, price_decimals, field, count, part, False)
                     at = self.at
                 if value <= 0:
-                    self.refuse_number(data, start, field, count, 0, "positive")
+                    self.refuse_number(data, start, field, count, part, "positive")
                 self.pairs[2 * count] = value
                 while at < end and is_blank(text[at]):
                     at += 1
@@ -196,15 +206,15 @@ class Scanner:
                 at = self.at
                 if quoted:
                     if value == NOT_READ or at >= end or text[at] != 34:
-                        value = self.slow(data, start, size_decimals, field, count, 1, True)
+                        value = self.slow(data, start, size_decimals, field, count, part + 1, True)
                         at = self.at
                     at += 1
                 elif value == NOT_READ or at >= end or (text[at] != 44 and text[at] != 93 and not is_blank(text[at])):
-                    value = self.slow(data, start, size_decimals, field, count, 1, False)
+                    value = self.slow(data, start, size_decimals, field, count, part + 1, False)
                     at = self.at
                 if value < 0:
-                    self.refuse_number(data, start, field, count, 1, "zero or positive")
-                self.pairs[2 * count + 1] = value
+                    self.refuse_number(data, start, field, count, part + 1, "zero or positive")
+                self.pairs[2 * count + 1] = 0 if is_delete else value
                 while at < end and is_blank(text[at]):
                     at += 1
                 if at < end and text[at] == 44:
@@ -230,6 +240,34 @@ class Scanner:
         if at < end:
             self.refuse(data, at, field, "nothing after the array")
         return count
+
+    def word(self, text: bytes, at: int, end: int) -> int:
+        """Return where a level goes on after the word at *at* and its comma; *at* if no known word stands there."""
+        first = text[at + 1]
+        if first == 110:  # new
+            length = 3
+            is_known = at + 4 < end and text[at + 2] == 101 and text[at + 3] == 119
+        elif first == 99:  # change
+            length = 6
+            is_known = at + 7 < end and text[at + 2] == 104 and text[at + 3] == 97 and text[at + 4] == 110
+            is_known = is_known and text[at + 5] == 103 and text[at + 6] == 101
+        elif first == 100:  # delete
+            length = 6
+            is_known = at + 7 < end and text[at + 2] == 101 and text[at + 3] == 108 and text[at + 4] == 101
+            is_known = is_known and text[at + 5] == 116 and text[at + 6] == 101
+        else:
+            return at
+        if not is_known or text[at + length + 1] != 34:
+            return at
+        stop = at + length + 2
+        while stop < end and is_blank(text[stop]):
+            stop += 1
+        if stop >= end or text[stop] != 44:
+            return at
+        stop += 1
+        while stop < end and is_blank(text[stop]):
+            stop += 1
+        return stop
 
     def digits(self, text: bytes, at: int, end: int, decimals: int) -> int:
         """Return the plain number at *at* in steps and leave its end in ``at``; NOT_READ for whatever is unusual."""

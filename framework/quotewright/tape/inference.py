@@ -49,6 +49,8 @@ _OPTION_NUMBERS: Final = (
     *_GREEKS,
 )
 _NUMBER = re.compile(r"[+-]?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?")
+WORDS: Final = frozenset(("new", "change", "delete"))
+"""What a level may begin with: what was done to it."""
 _TEXT_LEVELS = msgspec.json.Decoder(list[list[str]])
 _RAW_LEVELS = msgspec.json.Decoder(list[list[msgspec.Raw]])
 
@@ -241,6 +243,8 @@ class Survey:
     def _levels(self, levels: JsonArray, field: str) -> None:
         try:
             pairs = _TEXT_LEVELS.decode(levels)
+            if pairs and pairs[0] and pairs[0][0] in WORDS:
+                pairs = self._unquoted(levels, field)
         except msgspec.ValidationError:
             pairs = self._unquoted(levels, field)
         except msgspec.DecodeError as error:
@@ -262,7 +266,8 @@ class Survey:
             rows = _RAW_LEVELS.decode(levels)
         except msgspec.MsgspecError as error:
             raise InputError(f"{self.symbol} {field} should be an array of levels ({error})") from None
-        return [[bytes(part).decode().strip().strip('"') for part in row[:2]] for row in rows]
+        texts = [[bytes(part).decode().strip().strip('"') for part in row[:3]] for row in rows]
+        return [text[1:] if text and text[0] in WORDS else text[:2] for text in texts]
 
 
 class Grid:

@@ -27,12 +27,18 @@ TICKER_KEYS: Final = (
 )
 LAST, INTEREST, FUNDING, FUNDING_TIME, PREDICTED, INDEX, MARK = range(7)
 
+WORDS: Final = (b'"new"', b'"change"', b'"delete"')
+"""What a level may begin with: what was done to it."""
+
 SIDES: Final = {NO_SIDE: "unknown", BUY: "buy", SELL: "sell"}
 RIGHTS: Final = {"C": "call", "P": "put"}
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,199})(?:\.[0-9]{1,199})?"
 _LEVEL = rf'\["?(?=[0.]*[1-9])({_NUMBER})"?,"?({_NUMBER})"?(?:,[^\[\]]*)?\]'
 _ONE_LEVEL = re.compile(_LEVEL)
+_DONE_LEVEL = _LEVEL.replace(r"\[", r'\["(new|change|delete)",', 1)
+_ONE_DONE_LEVEL = re.compile(_DONE_LEVEL)
+_DONE_LEVELS = re.compile(rf"\[{_DONE_LEVEL}(?:,{_DONE_LEVEL})*\]")
 _LEVELS = re.compile(rf"\[(?:{_LEVEL}(?:,{_LEVEL})*)?\]")
 _PLAIN = re.compile(rf"-?{_NUMBER}")
 _ODD = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]{1,6}))?")
@@ -396,16 +402,23 @@ class NormaliseSink:
         text = str(levels, "utf-8", "replace") if isinstance(levels, bytes | bytearray) else _decoded(levels)
         if _LEVELS.fullmatch(text):
             return _ONE_LEVEL.findall(text)
+        if _DONE_LEVELS.fullmatch(text):
+            found = _ONE_DONE_LEVEL.findall(text)
+            return [(price, "0" if word == "delete" else size) for word, price, size in found]
         try:
             rows = _RAW_LEVELS.decode(levels)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{self._symbol} {field} should be an array of levels ({error})") from None
         pairs = []
         for place, row in enumerate(rows):
+            word = bytes(row[0]) if row else b""
+            if word in WORDS:
+                del row[0]
             if len(row) < 2:
                 raise InputError(f"{self._symbol} {field}[{place}] should be [price, size]")
             price, size = _unquoted(row[0]), _unquoted(row[1])
-            pairs.append((self._price(price, f"{field}[{place}][0]"), self._size(size, f"{field}[{place}][1]")))
+            size_text = self._size(size, f"{field}[{place}][1]")
+            pairs.append((self._price(price, f"{field}[{place}][0]"), "0" if word == b'"delete"' else size_text))
         return pairs
 
     def _price(self, price: Text, what: str) -> str:
