@@ -17,6 +17,8 @@ def feed_adapters() -> dict[str, Factory]:
     return {
         **exchanges.feeds(),
         "tape": lazy("quotewright_plugins.tape_feed:TapeFeed"),
+        "tardis": lazy("quotewright_plugins.tardis.feed:tardis_feed"),
+        "holysheep": lazy("quotewright_plugins.holysheep.feed:holysheep_feed"),
     }
 
 

@@ -51,21 +51,13 @@ BINANCE = {
     ("bookTicker", 7): Format(time=5, id=0, quotes=(1, 2, 3, 4)),
 }
 """By kind and number of columns: files of some years have no header."""
-HEADED: tuple[tuple[dict[str, tuple[str, ...]], int], ...] = (
-    (  # Bybit, derivatives
-        {"time": ("timestamp",), "symbol": ("symbol",), "side": ("side",), "size": ("size",), "price": ("price",)}
-        | {"id": ("trdmatchid",)},
-        0,
-    ),
-    (  # Bybit, spot
-        {"time": ("timestamp",), "side": ("side",), "size": ("volume",), "price": ("price",), "id": ("id",)},
-        0,
-    ),
-    (  # OKX; older headers say everything in two languages
-        {"time": ("created_time",), "side": ("side",), "size": ("size",), "price": ("price",), "id": ("trade_id",)},
-        0,
-    ),
+HEADED: tuple[dict[str, str], ...] = (
+    # Bybit's derivatives, its spot market, and OKX, whose older headers say everything in two languages.
+    {"time": "timestamp", "symbol": "symbol", "side": "side", "size": "size", "price": "price", "id": "trdmatchid"},
+    {"time": "timestamp", "side": "side", "size": "volume", "price": "price", "id": "id"},
+    {"time": "created_time", "side": "side", "size": "size", "price": "price", "id": "trade_id"},
 )
+"""Columns by what they hold, in lower case; the first that all are there is taken."""
 
 
 def nanoseconds(cell: bytes) -> int:
@@ -86,12 +78,19 @@ def nanoseconds(cell: bytes) -> int:
 def format_of(name: str, first: bytes) -> Format | None:
     """Return where the cells are, by a file's name and first line; None if it is of another format."""
     names = [cell.split(b"/")[0].strip().lower().decode("utf-8", "replace") for cell in first.strip().split(b",")]
-    for columns, flags in HEADED:
-        if all(column[0] in names for column in columns.values()):
-            places = {field: names.index(column[0]) for field, column in columns.items()}
-            if "instrument_name" in names:
-                places["symbol"] = names.index("instrument_name")
-            return Format(**places, flags=AGGREGATED if "aggtrades" in name else flags)
+    for columns in HEADED:
+        if names and set(columns.values()) <= set(names):
+            at = {field: names.index(column) for field, column in columns.items()}
+            symbol = "instrument_name" if "instrument_name" in names else columns.get("symbol", "")
+            return Format(
+                time=at["time"],
+                price=at["price"],
+                size=at["size"],
+                id=at["id"],
+                side=at["side"],
+                symbol=names.index(symbol) if symbol else -1,
+                flags=AGGREGATED if "aggtrades" in name else 0,
+            )
     found = NAME.match(name)
     if found is None or found["kind"] == "aggtrades":
         return None

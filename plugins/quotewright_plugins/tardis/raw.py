@@ -22,6 +22,7 @@ from quotewright_plugins.importers.venues import TARDIS, market_of
 from quotewright_plugins.tardis.messages import stamp_ns
 
 STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z [\[{]")
+SERVER = re.compile(rb'\{\s*"localTimestamp"\s*:\s*"[^"]{20,30}"\s*,\s*"message"')
 LOOKED_AT = 400
 NAMES = sorted(TARDIS, key=len, reverse=True)
 
@@ -62,7 +63,7 @@ class TardisRawImporter(Importer):
     def recognises(self, path: Path, head: bytes) -> bool:
         for line in head.split(b"\n")[:20]:
             if line:
-                return STAMP.match(line) is not None or line.startswith(b'{"localTimestamp":"')
+                return STAMP.match(line) is not None or SERVER.match(line) is not None
         return False
 
     def read(self, files: Sequence[RecordedFile], stage: Stage) -> Iterator[None]:

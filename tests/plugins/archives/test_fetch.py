@@ -48,7 +48,7 @@ CSV = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount\n"
 def tardis_csv(asked: Asked) -> Reply:
     """Answer as datasets.tardis.dev does: free first days, a key for the others, 404 for what is not there."""
     parts = asked.path.strip("/").split("/")
-    exchange, kind, _, _, day, symbol = parts
+    exchange, _, _, _, day, symbol = parts
     if day != "01" and asked.headers.get("authorization") != "Bearer TD.good":
         return Reply(401, b'{"code":100,"message":"Invalid API key"}')
     if symbol != "BTCUSDT.csv.gz":
@@ -217,7 +217,8 @@ DAY = "2026-03-01"
 FILES = {
     "binance trades with a header": (
         *("binance", "binance-futures", "trades", f"BTCUSDT-trades-{DAY}.zip"),
-        f"id,price,qty,quote_qty,time,is_buyer_maker\n7,40000.1,0.5,20000.05,{MS},true\n8,40000.20,1,1,{MS + 5},false\n",
+        "id,price,qty,quote_qty,time,is_buyer_maker\n"
+        f"7,40000.1,0.5,20000.05,{MS},true\n8,40000.20,1,1,{MS + 5},false\n",
         [(TRADE, SELL, 400001, 5, 7, 0, T), (TRADE, BUY, 400002, 10, 8, 0, T + 5_000_000)],
     ),
     "binance trades without one, in microseconds": (
@@ -227,7 +228,8 @@ FILES = {
     ),
     "binance aggTrades": (
         *("binance", "binance-futures", "aggTrades", f"BTCUSDT-aggTrades-{DAY}.zip"),
-        f"agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n7,40000.1,0.5,1,2,{MS},false\n",
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
+        f"7,40000.1,0.5,1,2,{MS},false\n",
         [(TRADE, BUY, 400001, 5, 7, AGGREGATED, T)],
     ),
     "binance bookTicker": (
@@ -307,7 +309,7 @@ def test_deribit_is_paged_by_time_without_losing_or_repeating(tmp_path):
     with serving(deribit(trades)) as (url, log):
         run("deribit", tmp_path, "--symbol", "BTC-PERPETUAL", "--from", DAY, "--base-url", url)
     (file,) = tmp_path.glob("*.gz")
-    found = [json.loads(line)["msg"]["params"] for line in gzip.open(file)]
+    found = [json.loads(line)["msg"]["params"] for line in gzip.decompress(file.read_bytes()).splitlines()]
     assert [row["data"][0]["trade_id"] for row in found] == [id for ms, id in sorted(trades)[1:-1]]
     assert found[0]["channel"] == "trades.BTC-PERPETUAL.raw"
     assert {asked.query["count"] for asked in log} == {"1000", "2000"}
@@ -374,7 +376,7 @@ def test_raw_recordings_come_minute_by_minute_and_become_a_tape(tmp_path):
     ]
     assert asked[0].query["from"] == "2026-03-01T00:00:00.000Z"
     (file,) = (tmp_path / "out").glob("*.gz")
-    assert gzip.open(file, "rt").read() == "".join(minutes.values())
+    assert gzip.decompress(file.read_bytes()).decode() == "".join(minutes.values())
     info = import_files([file], tmp_path / "tape")
     assert info.kinds["gap"] == 1
     assert info.kinds["snapshot_begin"] == 1

@@ -15,6 +15,7 @@ from quotewright.kernel.codes import (
     EVENT_ESTIMATED,
     GAP,
     IN_SNAPSHOT,
+    KIND_NAMES,
     LAST,
     LEVEL_DELETE,
     LEVEL_SET,
@@ -264,3 +265,94 @@ def test_a_row_of_no_exchange_is_left_out(tmp_path):
 
     assert tape.info.refused_count == 1
     assert "exchange should be a name" in tape.info.refused[0].reason
+
+
+TICKER = (
+    "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,open_interest,"
+    "last_price,index_price,mark_price\n"
+)
+CHAIN = (
+    "exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,"
+    "bid_amount,bid_iv,ask_price,ask_amount,ask_iv,mark_price,mark_iv,underlying_index,underlying_price,delta,gamma,"
+    "vega,theta,rho\n"
+)
+
+
+def test_every_column_of_a_ticker_is_read_and_empty_ones_write_nothing(tmp_path):
+    rows = f"deribit,BTC-PERPETUAL,{T + 1},{T + 5000},{T + 9},1e-4,-0.00002,12.5,100.5,100.25,100.125\n"
+    rows += f"deribit,BTC-PERPETUAL,{T + 2},{T + 5001},,,,,,,100\n"
+    tape = imported(tmp_path, TICKER + rows)
+    assert tape.info.kinds == {
+        "mark": 2,
+        "index": 1,
+        "funding": 1,
+        "open_interest": 1,
+        "last_price": 1,
+        "predicted_funding": 1,
+    }
+
+
+def test_an_options_chain_is_read_with_its_volatilities_as_fractions(tmp_path):
+    cells = "call,100000,1798358400000000,3,0.05,0.04,1.5,61.25,0.06,2,62,0.05,61.5,SYN,90000.5,0.5,0.00001,10,-20,5"
+    tape = imported(tmp_path, CHAIN + f"deribit,BTC-27DEC26-100000-C,{T + 1},{T + 5000},{cells}\n")
+    values = {KIND_NAMES[row[5]]: row[2] for row in tape.array.tolist() if row[5] != BEST_QUOTE}
+    assert values["bid_iv"] == 612_500_000
+    assert values["mark_iv"] == 615_000_000
+    assert values["theta"] == -20_000_000_000
+    assert tape.info.kinds["best_quote"] == 2
+    (instrument,) = tape.instruments
+    assert instrument.name == "BTC-USD.261227-100000-C@deribit"
+    with pytest.raises(InputError, match="type should be call or put"):
+        import_file(
+            written(tmp_path / "bad.csv", CHAIN + f"deribit,A-B,{T},{T},straddle,{cells[5:]}\n"), tmp_path / "no"
+        )
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+HEADERS = {
+    "a column missing": (BOOK.replace(",amount", ""), "lacks amount"),
+    "a column twice": (BOOK.replace("price", "side"), "lacks price and names side twice"),
+    "a level missing": (
+        "exchange,symbol,timestamp,local_timestamp,asks[0].price,asks[0].amount,bids[0].price,bids[0].amount,"
+        "asks[1].price,asks[1].amount\n",
+        r"lacks bids\[1\]\.price, bids\[1\]\.amount",
+    ),
+    "a ticker's": (TICKER.replace("index_price,", ""), "lacks index_price"),
+    "a chain's": (CHAIN.replace(",rho", ""), "lacks rho"),
+}
+
+
+@pytest.mark.parametrize(("header", "text"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_lacks_or_repeats_a_column_is_refused_by_name(tmp_path, header, text):
+    with pytest.raises(InputError, match=text):
+        import_file(written(tmp_path / "x.csv", header + "a,b,1,2,3,4,5\n"), tmp_path / "tape")
+
+
+def test_a_column_that_tardis_does_not_have_is_noted(tmp_path):
+    text = TRADES.replace("amount", "amount,colour") + f"binance,BTCUSDT,{T},{T + 5},1,buy,2,3,red\n"
+    tape = imported(tmp_path, text)
+    assert "0.csv: the column colour is not read" in tape.info.notes
+
+
+def test_days_are_merged_and_each_begins_with_its_own_snapshot(tmp_path):
+    day = 86_400_000_000
+    first = book_rows(*SNAPSHOT, "900 5000 - bid 40000 1")
+    second = book_rows(*(f"{day} {day + 4000} snap bid 39000 1", f"{day + 5} {day + 4500} - ask 40000.5 2"))
+    tape = imported(tmp_path, second, first)
+    assert kinds(tape).count(SNAPSHOT_BEGIN) == 2
+    verdict = tape.info.verdicts[0]
+    assert (verdict.book, verdict.crossings, verdict.gaps) == ("good", 0, 0)
+
+
+def test_an_id_that_is_no_number_becomes_one_that_is_always_the_same(tmp_path):
+    rows = "".join(
+        f"deribit,ETH-PERPETUAL,{T + n},{T + 5000 + n},{id},buy,1,2\n"
+        for n, id in enumerate(("ETH-7", "ETH-8", "ETH-7"))
+    )
+    ids = imported(tmp_path, TRADES + rows).array["id"].tolist()
+    assert ids[0] == ids[2] != ids[1]
+    assert min(ids) > 0
