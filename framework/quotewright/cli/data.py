@@ -13,6 +13,7 @@ from quotewright.cli.export import export
 from quotewright.cli.fetch import fetch
 from quotewright.cli.normalise import normalize
 from quotewright.cli.options import debug_option, json_option, plugins_dir_option
+from quotewright.cli.record import record
 from quotewright.cli.verify import verify
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def _progress() -> Progress | None:
 
 
 data.add_command(normalize)
+data.add_command(record)
 data.add_command(export)
 data.add_command(fetch)
 data.add_command(verify)

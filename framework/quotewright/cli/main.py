@@ -21,7 +21,8 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "backtest": lazy("quotewright.cli.run:backtest", "Run a config on a tape, in virtual time."),
-    "paper": lazy("quotewright.cli.run:paper", "Run a config against the embedded local exchange."),
+    "paper": lazy("quotewright.cli.run:paper", "Run a config against a live feed or the embedded local exchange."),
+    "status": lazy("quotewright.cli.status:status", "Show how a run on a live feed stands."),
     "report": lazy("quotewright.cli.run:report", "Write the report of a finished run again."),
     "data": lazy("quotewright.cli.data:data", "Import recorded market data and look into tapes."),
     "config": lazy("quotewright.cli.config:config", "Check, explain and begin config files."),
