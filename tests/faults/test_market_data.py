@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tracemalloc
+import zlib
 
 import pytest
 
 from quotewright.feed import MINUTE, Reconnect
 from quotewright.kernel import codes
 from quotewright.kernel.codes import BEST_QUOTE, BID, BOOK_GOOD, BOOK_STALE, BOOK_SUSPECT, OFFER
+from quotewright.live.depth import DepthWatch
+from quotewright.live.frames import FrameQueue
 from quotewright.model.orders import RiskState
 from quotewright_plugins.risk_rules.stream_disagreement import StreamDisagreement
-from tests.faults.dialects import HERE, SECOND, Dialect, Market, Stage
+from tests.faults.dialects import HERE, SECOND, Dialect, Frame, Market, Stage
 from tests.framework.kernel import stage as kernel
 from tests.plugins.binance.support import kind, names, side
 
@@ -93,6 +96,15 @@ def test_m04_updates_before_the_image_are_held_or_passed_over_and_the_book_is_ri
     stage.adapter.buffer_limit = 8
     stage.feed_all(market.updates)
     assert len(stage.adapter.books[dialect.symbol].buffer) <= 8
+
+
+@pytest.mark.parametrize("name", [name for name in HERE if name.startswith("binance")])
+def test_m04_what_waited_for_the_image_is_applied_after_it(name: str) -> None:
+    market = Market(HERE[name], 50)
+    for covered in range(1, 50):
+        stage = HERE[name].stage().feed_all(market.updates)
+        stage.feed(market.image(covered))
+        assert (stage.state, stage.sides()) == ("SYNCHRONISED", market.sides()), covered
 
 
 @EVERY
@@ -234,7 +246,8 @@ NUMBERS = [
 @pytest.mark.parametrize("place", ["price", "size"])
 def test_m12_a_bad_number_refuses_the_whole_message(dialect: Dialect, number: bytes, place: str) -> None:
     stage, market = joined(dialect)
-    good = dialect.update(dialect.symbol, 500, 501, [("98.00", "77")], [("103.00", "88")]).raw
+    stage.feed(market.updates[0])
+    good = dialect.update(dialect.symbol, 501, 502, [("98.00", "77")], [("103.00", "88")]).raw
     old = b"103.00" if place == "price" else b"88"
     quoted = b'"%s"' % old
     bad = good.replace(quoted if quoted in good else old, number, 1)
@@ -242,7 +255,7 @@ def test_m12_a_bad_number_refuses_the_whole_message(dialect: Dialect, number: by
     rows = stage.feed(bad)
     assert not {"level_set", "level_delete"} & set(names(rows))
     assert stage.counters.errors == 1
-    assert stage.sides() == market.sides(0), "not even the good half was applied"
+    assert stage.sides() == market.sides(1), "not even the good half was applied"
 
 
 @EVERY
@@ -261,7 +274,8 @@ def test_m13_long_numbers_are_kept_exactly_or_refused(dialect: Dialect) -> None:
 def test_m14_levels_in_any_order_the_last_of_a_price_wins_and_zeros_are_none(dialect: Dialect) -> None:
     bids = [("97.00", "1"), ("99.00", "2"), ("98.00", "3"), ("99.00", "4"), ("96.00", "0")]
     stage = dialect.stage()
-    stage.feed(dialect.image(dialect.symbol, 500, bids, [("105.00", "5"), ("104.00", "6"), ("103.00", "0")]))
+    rows = stage.feed(dialect.image(dialect.symbol, 500, bids, [("105.00", "5"), ("104.00", "6"), ("103.00", "0")]))
+    assert "level_delete" not in names(rows), "a whole book has nothing to delete"
     assert stage.sides() == ({9700: 1000, 9900: 4000, 9800: 3000}, {10500: 5000, 10400: 6000})
     stage.feed(dialect.update(dialect.symbol, 500, 501, [("98.00", "9"), ("98.00", "0"), ("95.00", "1")], []))
     assert stage.sides()[0] == {9700: 1000, 9900: 4000, 9500: 1000}
@@ -319,3 +333,77 @@ def test_m22_the_wrong_symbol_on_a_stream_is_refused(dialect: Dialect) -> None:
     assert stage.feed(other) == []
     assert stage.counters.errors + stage.counters.unlisted >= 1
     assert stage.sides() == before
+
+
+def okx_sum(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> int:
+    """Return OKX's checksum: the best 25 levels of both sides by turns, price and size as text."""
+    best_bids = sorted(bids, key=lambda level: -float(level[0]))[:25]
+    best_asks = sorted(asks, key=lambda level: float(level[0]))[:25]
+    parts: list[str] = []
+    for place in range(25):
+        for side_ in (best_bids, best_asks):
+            if place < len(side_):
+                parts += side_[place]
+    found = zlib.crc32(":".join(parts).encode())
+    return found - (1 << 32) if found >= 1 << 31 else found
+
+
+def summed(frame: Frame, checksum: int | None) -> Frame:
+    new = b"" if checksum is None else b'"checksum":%d,' % checksum
+    assert b'"checksum":0,' in frame.raw
+    return Frame(frame.raw.replace(b'"checksum":0,', new))
+
+
+@pytest.mark.parametrize("dialect", [one for name, one in HERE.items() if name == "okx"], ids=["okx"])
+def test_m08_a_wrong_checksum_asks_for_a_new_image_and_none_falls_back_to_numbers(dialect: Dialect) -> None:
+    bids, asks = [("100.00", "5"), ("99.00", "6")], [("101.00", "7")]
+    image = dialect.image(dialect.symbol, 500, bids, asks)
+    update = dialect.update(dialect.symbol, 500, 501, [("98.00", "1")], [])
+    right = okx_sum([*bids, ("98.00", "1")], asks)
+    for checksum, state in ((right, "SYNCHRONISED"), (right + 1, "STALE"), (0, "SYNCHRONISED"), (None, "SYNCHRONISED")):
+        stage = dialect.stage()
+        stage.feed(summed(image, okx_sum(bids, asks)))
+        assert stage.state == "SYNCHRONISED"
+        stage.adapter.actions()
+        rows = stage.feed(summed(update, checksum))
+        assert stage.state == state, checksum
+        assert stage.wants_image() is (state == "STALE")
+        assert ("gap" in names(rows)) is (state == "STALE")
+    for checksum in (0, None):
+        stage = dialect.stage()
+        stage.feed(summed(image, checksum))
+        assert names(stage.feed(dialect.update(dialect.symbol, 502, 503, [("98.00", "1")], []))) == ["gap"]
+
+
+def test_m15_a_book_whose_known_levels_are_used_up_is_asked_for_anew() -> None:
+    watch = DepthWatch(least=5)
+    stage = kernel.Stage().quote(1, 1_000, 1_001)
+    for step in range(1, 1_000):
+        stage.show(kernel.Market().bid(1, 1_000 - step, 1))
+        stage.show(kernel.Market().offer(1, 1_001 + step, 1))
+    asked = []
+    for step in range(1_000):
+        if watch.is_used_up("BTCUSDT", stage.view.book):
+            asked.append(step)
+        stage.show(kernel.Market().bid(2 + step, 1_000 - step, 0))
+    assert asked == [996], "once, with four levels left"
+    thin = kernel.Stage().quote(1, 99, 101)
+    assert not any(watch.is_used_up("thin", thin.view.book) for _ in range(5))
+
+
+def test_m21_a_burst_gives_up_books_but_nothing_else_and_stays_bounded() -> None:
+    queue = FrameQueue(10_000, lambda number, frame: ("BTCUSDT", frame == b"book"))
+    events: list[int] = []
+    prints = given_up = 0
+    for number in range(200_000):
+        is_event, is_print = number % 1_000 == 0, number % 100 == 1
+        prints += is_print
+        if queue.put(number, 1, events.append if is_event else b"print" if is_print else b"book"):
+            given_up += len(queue.shed())
+        assert len(queue) <= 10_001
+    assert given_up > 10
+    taken = [queue.take() for _ in range(len(queue))]
+    assert [entry[0] for entry in taken] == sorted(entry[0] for entry in taken)
+    assert sum(callable(entry[2]) for entry in taken) == 200
+    assert sum(entry[2] == b"print" for entry in taken) == prints
+    assert queue.shed_frames > 180_000

@@ -15,6 +15,7 @@ from quotewright.errors import ConfigError
 from quotewright.feed import BookState
 from quotewright.kernel.codes import BOOK_GOOD, NEVER
 from quotewright.live.clock import LiveClock
+from quotewright.live.depth import DepthWatch
 from quotewright.live.market import LiveMarket, live_adapter, prepare
 from quotewright.runtime.session import Outcome, Session, Watcher, interruptible
 from quotewright.tape.tape import TapeInfo
@@ -105,6 +106,7 @@ class LiveRun:
         self.watcher = watcher
         self._told = 0.0
         self._bad_since: dict[str, int] = {}
+        self._depth = DepthWatch()
 
     async def run(self, until_ns: int) -> None:
         """Go on until *until_ns* or until the run is stopped."""
@@ -135,6 +137,8 @@ class LiveRun:
             book = feed.adapter.books.get(symbol)
             if book is None or book.state is not BookState.SYNCHRONISED or view.book.status == BOOK_GOOD:
                 self._bad_since.pop(symbol, None)
+                if view.is_book_good and self._depth.is_used_up(symbol, view.book):
+                    feed.resync(symbol, self.market.feed.clock.now_ns())
             elif now_ns - self._bad_since.setdefault(symbol, now_ns) >= CROSSED_NS:
                 del self._bad_since[symbol]
                 feed.resync(symbol, self.market.feed.clock.now_ns())

@@ -1,0 +1,167 @@
+"""One small change of the sources for each row of the fault catalogue: it takes the handler out, and a test must fail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+NUMBERS: Final = [f"m{number:02}" for number in range(1, 23)] + [f"c{number:02}" for number in range(1, 20)]
+
+MARKET: Final = "tests/faults/test_market_data.py"
+CONNECTIONS: Final = "tests/faults/test_connections.py"
+LIVE_CONNECTION: Final = "tests/framework/live/test_connection.py"
+LIVE_SESSION: Final = "tests/framework/live/test_session.py"
+TERMS: Final = "tests/framework/kernel/test_terms.py"
+
+BINANCE: Final = "plugins/quotewright_plugins/exchanges/binance/adapter.py"
+BYBIT: Final = "plugins/quotewright_plugins/exchanges/bybit"
+OKX: Final = "plugins/quotewright_plugins/exchanges/okx"
+LIVE: Final = "framework/quotewright/live"
+KERNEL: Final = "framework/quotewright/kernel"
+
+
+@attrs.frozen
+class Mutant:
+    """*old*, which stands once in *file*, becomes *new*; *tests* must notice."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = (MARKET,)
+
+
+MUTANTS: Final = {
+    "m01": Mutant(f"{BYBIT}/books.py", "elif data.u > book.last_id + 1:  # 3 and 5", "elif False:"),
+    "m02": Mutant(f"{BYBIT}/books.py", "elif data.u <= book.last_id:", "elif False:"),
+    "m03": Mutant(
+        BINANCE,
+        "elif self._is_old(event, book.last_id, book.is_joining):",
+        "elif not self._apply(book, event, receive_ns, 0, sink):",
+    ),
+    "m04": Mutant(BINANCE, "        buffer.append(event)\n", "        pass\n"),
+    "m05": Mutant("framework/quotewright/feed.py", "if len(asked) >= self.snapshot_tries_per_minute:", "if False:"),
+    "m06": Mutant(f"{LIVE}/feed_session.py", "if now_ns - last_ns >= silence_ns:", "if False:", (LIVE_SESSION,)),
+    "m07": Mutant(f"{KERNEL}/book.py", "self.status = BOOK_SUSPECT", "self.status = BOOK_GOOD"),
+    "m08": Mutant(f"{OKX}/books.py", "if texts.checksum() == row.checksum:", "if texts.checksum():"),
+    "m09": Mutant("framework/quotewright/feed.py", "if self._bad_run >= self.bad_frames_in_a_row:", "if False:"),
+    "m10": Mutant(BINANCE, "if len(frame) > self.frame_limit[source]:", "if False:"),
+    "m11": Mutant(
+        "framework/quotewright/feed.py",
+        'self.last_error = text.encode("unicode_escape").decode("ascii")[:300]',
+        "self.last_error = text + chr(27)",
+    ),
+    "m12": Mutant(
+        BINANCE,
+        "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"
+        "        self.counters.updates += 1\n        book.last_id = last_id\n",
+        "            except InputError:\n                sink.end()\n                raise\n            sink.end()\n"
+        "        self.counters.updates += 1\n        book.last_id = last_id\n",
+    ),
+    "m13": Mutant(f"{KERNEL}/scanner.py", "        if not is_rounded:\n", "        if False:\n"),
+    "m14": Mutant(f"{KERNEL}/sink.py", "if size or not self.in_snapshot:", "if True:"),
+    "m15": Mutant(f"{LIVE}/depth.py", "if most >= 2 * self.least and count < self.least:", "if False:"),
+    "m16": Mutant("plugins/quotewright_plugins/exchanges/okx/prints.py", "if _is_zero(trade.sz):", "if False:"),
+    "m17": Mutant(
+        "framework/quotewright/feed.py",
+        "if book.asked_ns >= 0 and 0 <= now_ns - book.asked_ns < self.snapshot_timeout_ns:",
+        "if book.asked_ns >= 0 and now_ns - book.asked_ns < self.snapshot_timeout_ns:",
+    ),
+    "m18": Mutant(
+        f"{KERNEL}/view.py", "self.tick_grid = multiple(price, self.tick_steps)", "self.tick_grid = 1", (TERMS,)
+    ),
+    "m19": Mutant(
+        f"{KERNEL}/pipeline.py", "if desk.is_waiting or view.status > POST_ONLY:", "if desk.is_waiting:", (TERMS,)
+    ),
+    "m20": Mutant(
+        "plugins/quotewright_plugins/risk_rules/stream_disagreement.py",
+        "if one.quotes_ns is not None and now_ns - one.quotes_ns >= lasting_ns:",
+        "if False:",
+    ),
+    "m21": Mutant(f"{LIVE}/frames.py", 'symbol = symbol if may_go else ""', "pass"),
+    "m22": Mutant(
+        BINANCE,
+        '        if event.s != symbol:\n            raise BadFrame("symbol"',
+        '        if False:\n            raise BadFrame("symbol"',
+    ),
+    "c01": Mutant(f"{LIVE}/backoff.py", "if now_ns - opened_ns >= self.healthy_ns:", "if True:", (CONNECTIONS,)),
+    "c02": Mutant(
+        f"{LIVE}/connection.py",
+        "self._due_ns = now_ns + int(self.settings.handshake_timeout)",
+        "pass",
+        (LIVE_CONNECTION,),
+    ),
+    "c03": Mutant(f"{LIVE}/connection.py", "if self.heard_ns <= self._ping_ns:", "if False:", (LIVE_CONNECTION,)),
+    "c04": Mutant(f"{LIVE}/frames.py", "return len(entries) > self._next_shed", "return False", (CONNECTIONS,)),
+    "c05": Mutant(
+        f"{LIVE}/closing.py",
+        "if (code == 1008 or code >= 3000) and _REFUSED.search(reason):",
+        "if False:",
+        (CONNECTIONS,),
+    ),
+    "c06": Mutant(
+        f"{LIVE}/feed_session.py",
+        "if connection.closing is not None and line.successor is None and line.replaces is None and is_open:",
+        "if False:",
+        (LIVE_SESSION,),
+    ),
+    "c07": Mutant(
+        f"{LIVE}/budget.py",
+        "            wait_ns = max(wait_ns, log.wait_ns(now_ns, weight, is_cancel))\n",
+        "            pass\n",
+        (CONNECTIONS,),
+    ),
+    "c08": Mutant(
+        f"{LIVE}/connection.py", "        if isinstance(control, Respond):\n", "        if False:\n", (LIVE_CONNECTION,)
+    ),
+    "c09": Mutant(
+        f"{LIVE}/connection.py",
+        "            if subscription.state == StreamState.SILENT and subscription.due_ns <= now_ns:\n",
+        "            if False:\n",
+        (LIVE_CONNECTION,),
+    ),
+    "c10": Mutant(
+        f"{LIVE}/credentials.py",
+        'if kind == "skew" and self.state == KeyState.GOOD:',
+        'if kind == "skew":',
+        (CONNECTIONS,),
+    ),
+    "c11": Mutant(f"{LIVE}/retry.py", "    if status == 451:\n", "    if status == 999:\n", (CONNECTIONS,)),
+    "c12": Mutant(
+        f"{LIVE}/retry.py", "return min(MOST_WAIT_NS, max(LEAST_WAIT_NS, wait_ns))", "return wait_ns", (CONNECTIONS,)
+    ),
+    "c13": Mutant(f"{LIVE}/retry.py", "banned = status == 418 or (", "banned = False and (", (CONNECTIONS,)),
+    "c14": Mutant(
+        f"{LIVE}/retry.py",
+        "if is_write and (status >= 500 or status == 408 or _UNKNOWN.search(start)):",
+        "if False:",
+        (CONNECTIONS,),
+    ),
+    "c15": Mutant(
+        f"{LIVE}/writes.py",
+        "            if found is None:\n                item.outcome = Outcome.UNKNOWN\n",
+        "            if found is None:\n                item.outcome = Outcome.REJECTED\n",
+        (CONNECTIONS,),
+    ),
+    "c16": Mutant(
+        f"{LIVE}/writes.py", "                self.answered_twice += 1\n", "                pass\n", (CONNECTIONS,)
+    ),
+    "c17": Mutant(
+        f"{LIVE}/credentials.py",
+        "if self.login is not None and not self.login.holds(now_ns):",
+        "if False:",
+        (CONNECTIONS,),
+    ),
+    "c18": Mutant(
+        f"{LIVE}/deadman.py",
+        "return self.state in (SwitchState.ARMING, SwitchState.DOUBTED)",
+        "return self.state == SwitchState.ARMING",
+        (CONNECTIONS,),
+    ),
+    "c19": Mutant(
+        f"{LIVE}/transport.py",
+        "part = self._unpacker.decompress(part, self.most - self.size + 1)",
+        "part = self._unpacker.decompress(part)",
+        (CONNECTIONS,),
+    ),
+}
