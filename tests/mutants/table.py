@@ -1,4 +1,4 @@
-"""One small change of the sources for each row of the fault catalogue: it takes the handler out, and a test must fail."""
+"""One small change of the sources for each row of the fault catalogue: it takes the handler out, and a test must fail."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MUTANTS: Final = {
     ),
     "m12": Mutant(
         BINANCE,
-        "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"
+        "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"  # noqa: E501
         "        self.counters.updates += 1\n        book.last_id = last_id\n",
         "            except InputError:\n                sink.end()\n                raise\n            sink.end()\n"
         "        self.counters.updates += 1\n        book.last_id = last_id\n",
