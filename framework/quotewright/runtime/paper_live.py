@@ -73,6 +73,7 @@ async def _paper_live(
     if folder is not None:
         writer = TapeWriter(folder / TAPE, market.market.instruments)
         market.source.writer = writer
+    session.feeds = lambda: {table.name: market.feed.report()}
     if prepared is not None:
         prepared(session)
     run = LiveRun(session, market, table.name, folder, watcher)

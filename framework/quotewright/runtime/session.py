@@ -96,6 +96,8 @@ class Session:
         self.wired.gate.on_failure = self.recorder.on_rule_failure
         self.is_interrupted = False
         self.is_stopped = False
+        self.feeds: Callable[[], dict[str, Any]] | None = None
+        """How the live feeds of the run stand, by table name; None if it has none."""
         self.started = time.monotonic()
         self.start_ns = self.wired.market.start_ns
         self.pipeline.start(self.start_ns)

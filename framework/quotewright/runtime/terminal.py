@@ -244,4 +244,20 @@ def draw_footer(session: Session) -> Text:
     refused = ", ".join(f"{rule} {sum(reasons.values())}" for rule, reasons in sorted(gate.refusals.items()))
     text.append(f"  orders {session.recorder.orders}  cancels {session.recorder.cancels}")
     text.append(f"  refused: {refused or 'none'}   Ctrl-C stops", style="dim")
+    for name, feed in (session.feeds() if session.feeds is not None else {}).items():
+        draw_feed(text, name, feed)
     return text
+
+
+def draw_feed(text: Text, name: str, feed: dict[str, Any]) -> None:
+    """Add a line about one live feed: what comes, how late, and what is wrong."""
+    opened = sum(one["state"] == "open" for one in feed["connections"])
+    rate = sum(one["rate"] for one in feed["streams"].values())
+    lost = sum(one["losses"] for one in feed["connections"])
+    text.append(f"\n feed {name}: ", style="bold")
+    text.append(
+        f"{opened} of {len(feed['connections'])} connections open, {rate:,.0f} messages/s, "
+        f"lag {feed['lag_ms']:.1f} ms, {feed['gaps']} gaps, {feed['resyncs']} resyncs, lost {lost} times"
+    )
+    for warning in feed["warnings"]:
+        text.append(f"\n   {warning}", style="yellow")

@@ -9,6 +9,8 @@ import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from quotewright.errors import InputError
 from quotewright.tape.capture import Line, envelope
 from quotewright.tape.causality import Connection

@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 
 from quotewright.config.load import load_config
 from quotewright.errors import InputError
-from quotewright.kernel.codes import NEVER
+from quotewright.kernel.codes import GAP, NEVER
 from quotewright.live.recording import CaptureWriter
 from quotewright.plugin.registry import PluginSet
 from quotewright.runtime.paper_live import live_feed, paper_live
@@ -45,7 +45,8 @@ size = "0.01 BTC"
 class Stream:
     """A server in its own thread that goes on sending updates and trades to whoever comes."""
 
-    def __init__(self, instruments: Answer | None = None) -> None:
+    def __init__(self, instruments: Answer | None = None, is_cut: bool = False) -> None:
+        self.is_cut = is_cut
         self.answer = instruments or Answer(200, b'{"instruments":["ETHUSDT","BTCUSDT"]}')
         self.book = Book("BTCUSDT")
         self.sent = threading.Event()
@@ -55,6 +56,9 @@ class Stream:
         await peer.receive_text()
         await peer.send(self.book.full())
         while True:
+            if self.is_cut and peer.number == 0 and self.book.number > 130:
+                await peer.abort()
+                return
             await peer.send(self.book.update())
             await peer.send(self.book.trade())
             await anyio.sleep(0.005)  # the pace of the market itself
@@ -128,10 +132,11 @@ def test_a_run_whose_instruments_cannot_be_fetched_says_why(tmp_path, plugins, a
         assert stream.server.counts["requests"] == 1  # asking again is vain
 
 
-def test_a_recording_imports_as_the_rows_the_live_feed_wrote(tmp_path, plugins):
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_recording_imports_as_the_rows_the_live_feed_wrote(tmp_path, plugins, is_cut):
     capture = tmp_path / "live.jsonl.gz"
     rows = bytearray()
-    stream = Stream()
+    stream = Stream(is_cut=is_cut)
 
     async def record(recorder) -> None:
         async with ScriptedServer(stream.serve) as server, ToyFeed(server, recorder=recorder) as feed:
@@ -154,6 +159,7 @@ def test_a_recording_imports_as_the_rows_the_live_feed_wrote(tmp_path, plugins):
 
     live = np.frombuffer(bytes(rows), ROW_DTYPE)
     market = live[~np.isin(live["kind"], [17, 19])]  # the connection's ups and downs are ours, not the venue's
+    assert (market["kind"] == GAP).sum() == is_cut
     smallest = int((market["receive_ns"] - market["event_ns"]).min())
     written = []
     for name in ("one", "two"):
@@ -183,3 +189,22 @@ def _with_toy(plugins):
             return plugins.build(hook, table, where)
 
     return WithToy()
+
+
+def test_the_live_view_tells_how_the_feed_stands():
+    from rich.text import Text
+
+    from quotewright.runtime.terminal import draw_feed
+
+    text = Text()
+    feed = {
+        "connections": [{"state": "open", "losses": 2}, {"state": "waiting", "losses": 0}],
+        "streams": {"a": {"rate": 10.0}, "b": {"rate": 2.0}},
+        "lag_ms": 0.5,
+        "gaps": 1,
+        "resyncs": 1,
+        "warnings": ["the venue's clock is off"],
+    }
+    draw_feed(text, "market", feed)
+    assert "1 of 2 connections open, 12 messages/s, lag 0.5 ms, 1 gaps, 1 resyncs, lost 2 times" in text.plain
+    assert "the venue's clock is off" in text.plain
