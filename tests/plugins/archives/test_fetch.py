@@ -444,3 +444,25 @@ def test_the_sources_say_what_of_them_is_unverified():
     assert set(found) >= {"tardis", "tardis-raw", "tardis-machine", "binance", "bybit", "okx", "deribit"}
     assert found["okx"]["unverified"]
     assert found["tardis"]["key"] == "TARDIS_API_KEY"
+
+
+def test_bybit_s_archive_of_books_becomes_a_tape(tmp_path):
+    def frame(kind: str, u: int, bids: list[list[str]], asks: list[list[str]]) -> str:
+        book = {"s": "XRPUSDT", "b": bids, "a": asks, "u": u, "seq": u}
+        return json.dumps(
+            {"topic": "orderbook.500.XRPUSDT", "type": kind, "ts": MS + u, "cts": MS + u - 1, "data": book}
+        )
+
+    lines = [
+        frame("snapshot", 10, [["0.5", "1"]], [["0.6", "2"]]),
+        frame("delta", 11, [["0.5", "0"], ["0.4", "3"]], []),
+        frame("delta", 12, [], [["0.6", "5"]]),
+    ]
+    name = f"{DAY}_XRPUSDT_ob500.data.zip"
+    with serving(archive({name: packed(name.removesuffix(".zip"), "\n".join(lines) + "\n")})) as (url, log):
+        run("bybit", tmp_path / "out", "--symbol", "XRPUSDT", "--type", "ob500", "--from", DAY, "--base-url", url)
+    assert log[0].path == f"/orderbook/linear/XRPUSDT/{name}"
+    info = import_files([tmp_path / "out" / f"bybit_{name}"], tmp_path / "tape")
+    assert info.kinds == {"level_set": 4, "level_delete": 1, "snapshot_begin": 1}
+    verdict = info.verdicts[0]
+    assert (verdict.instrument, verdict.book, verdict.gaps) == ("XRP-USDT.perp@bybit", "good", 0)
