@@ -64,9 +64,19 @@ def normalised(seed: int = 5, count: int = 400) -> list[str]:
             }
             message(
                 *("option_summary", exchange),
-                optionType="call", strikePrice=100000, expirationDate="2026-12-27T08:00:00.000Z",
-                bestBidPrice=0.05, bestBidAmount=1.5, bestAskPrice=0.06, bestAskAmount=drawn.randint(1, 50) / 10,
-                lastPrice=0.055, openInterest=number, markPrice=0.0553, vega=1.25, theta=-2.5, rho=0.5,
+                optionType="call",
+                strikePrice=100000,
+                expirationDate="2026-12-27T08:00:00.000Z",
+                bestBidPrice=0.05,
+                bestBidAmount=1.5,
+                bestAskPrice=0.06,
+                bestAskAmount=drawn.randint(1, 50) / 10,
+                lastPrice=0.055,
+                openInterest=number,
+                markPrice=0.0553,
+                vega=1.25,
+                theta=-2.5,
+                rho=0.5,
                 **{"underlyingPrice": 90000.5, "underlyingIndex": "", **numbers},
             )
         elif exchange not in changed or (kind < 0.03 and changed[exchange]):
@@ -94,7 +104,9 @@ def normalised(seed: int = 5, count: int = 400) -> list[str]:
         elif kind < 0.8:
             message(
                 *("trade", exchange),
-                id=str(number + 1), price=drawn.randint(9_900, 10_000) / 10, amount=drawn.randint(1, 99) / 1000,
+                id=str(number + 1),
+                price=drawn.randint(9_900, 10_000) / 10,
+                amount=drawn.randint(1, 99) / 1000,
                 side=drawn.choice(["buy", "sell", "unknown"]),
             )
         elif kind < 0.85:
@@ -108,8 +120,13 @@ def normalised(seed: int = 5, count: int = 400) -> list[str]:
         else:
             message(
                 *("derivative_ticker", exchange),
-                lastPrice=number + 1, openInterest=number + 0.5, fundingRate=0.0001, indexPrice=1000.123456789,
-                fundingTimestamp="2026-03-02T08:00:00.000Z", predictedFundingRate=-1e-05, markPrice=1000.5,
+                lastPrice=number + 1,
+                openInterest=number + 0.5,
+                fundingRate=0.0001,
+                indexPrice=1000.123456789,
+                fundingTimestamp="2026-03-02T08:00:00.000Z",
+                predictedFundingRate=-1e-05,
+                markPrice=1000.5,
             )
     return lines
 
