@@ -225,7 +225,8 @@ class Connection:
         if (
             subscription is None
             or self.state != ConnectionState.OPEN
-            or subscription.state not in (StreamState.LIVE, StreamState.ACKNOWLEDGED)
+            or subscription.state in (StreamState.WAITING, StreamState.SILENT, StreamState.REFUSED)
+            or (subscription.state == StreamState.ASKED and subscription.due_ns)
         ):
             return False
         subscription.tries = 0

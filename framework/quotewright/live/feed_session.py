@@ -277,6 +277,9 @@ class FeedSession:
     def resync(self, symbol: str, now_ns: int) -> None:
         """Give a book up: it stayed crossed, or its updates were shed."""
         self._resync(symbol, now_ns)
+        book = self.adapter.book(symbol)
+        if book is not None:  # what was shed may have been the snapshot that it waits for
+            self.adapter.request(book, now_ns)
         self._after(now_ns, 0)
 
     def stop(self, now_ns: int) -> None:

@@ -381,3 +381,49 @@ def test_the_clock_never_goes_back_and_stamps_follow_what_has_passed():
     assert clock.now_ns() == 101
     clock.passed(102)
     assert [clock.now_ns(), clock.now_ns(), clock.now_ns()] == [103, 103, 125]
+
+
+@loopback
+async def test_m21_a_flood_gives_up_books_first_and_they_come_back():
+    flood = 3000
+
+    async def flooding(peer: Peer) -> None:
+        await peer.accept()
+        await peer.receive_text()
+        books = {symbol: Book(symbol) for symbol in ("BTCUSDT", "ETHUSDT")}
+        for book in books.values():
+            await peer.send(book.full())
+        busy, calm = books.values()
+        for number in range(flood):
+            await peer.send(busy.update())
+            if number % 100 == 0:
+                await peer.send(calm.update())
+                await peer.send(calm.trade())
+        peer.server.count("flooded")
+        while True:
+            asked = await peer.receive_text()
+            if b'"subscribe"' in asked:
+                for symbol, book in books.items():
+                    if symbol.encode() in asked:
+                        await peer.send(book.full())
+
+    async with ScriptedServer(flooding) as server:
+        feed = ToyFeed(server, ("BTCUSDT", "ETHUSDT"), queue_limit=200, adapter=ToyAdapter(channels=("book", "trades")))
+        async with feed:
+            await feed.until(lambda: server.counts.get("texts", 0) == 1)
+            with anyio.fail_after(PATIENCE):
+                await server.until("flooded")  # nothing is processed meanwhile: we are too slow
+            assert len(feed.feed.queue) <= 400
+            await feed.until(
+                lambda: (
+                    len(feed.adapter.books) == 2
+                    and feed.session.counters.shed > 0
+                    and all(book.state is BookState.SYNCHRONISED for book in feed.adapter.books.values())
+                    and not len(feed.feed.queue)
+                )
+            )
+            told = feed.feed.report()
+        assert told["shed_frames"] > flood // 2
+        assert told["longest_lag_ms"] > 0
+        assert told["streams"]["trades.ETHUSDT"]["messages"] == flood // 100  # not one print was given up
+        assert server.faults == []
