@@ -449,9 +449,8 @@ def test_the_sources_say_what_of_them_is_unverified():
 def test_bybit_s_archive_of_books_becomes_a_tape(tmp_path):
     def frame(kind: str, u: int, bids: list[list[str]], asks: list[list[str]]) -> str:
         book = {"s": "XRPUSDT", "b": bids, "a": asks, "u": u, "seq": u}
-        return json.dumps(
-            {"topic": "orderbook.500.XRPUSDT", "type": kind, "ts": MS + u, "cts": MS + u - 1, "data": book}
-        )
+        told = {"topic": "orderbook.500.XRPUSDT", "type": kind, "ts": MS + u, "cts": MS + u - 1, "data": book}
+        return json.dumps(told, separators=(",", ":"))
 
     lines = [
         frame("snapshot", 10, [["0.5", "1"]], [["0.6", "2"]]),
