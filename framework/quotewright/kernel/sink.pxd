@@ -17,6 +17,7 @@ cdef class TapeSink:
     cdef Scanner scanner
     cdef readonly dict unlisted
     cdef dict listed
+    cdef long long listings
     cdef readonly bint is_open
     cdef long long start
     cdef long long event_ns

@@ -99,6 +99,7 @@ class TapeSink:
         self.scanner = Scanner()
         self.unlisted: dict[str, int] = {}
         self.listed: dict[str, Listed] = {}
+        self.listings = 0
         for symbol, (instrument, price_decimals, size_decimals) in symbols.items():
             self.list_symbol(symbol, instrument, price_decimals, size_decimals)
         self.is_open = False
@@ -120,6 +121,7 @@ class TapeSink:
             if not 0 <= decimals <= 18:
                 raise InputError(f"{symbol}: decimals should be 0 to 18, was {decimals}")
         self.listed[symbol] = Listed(instrument, price_decimals, size_decimals)
+        self.listings += 1
         return True
 
     def begin(

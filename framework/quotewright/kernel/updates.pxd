@@ -5,7 +5,7 @@ from quotewright.kernel.sink cimport Listed, TapeSink
 
 cdef long long BID, EVENT_ESTIMATED, FLAG_SHIFT, INSTRUMENT_SHIFT, LAST_BIT, LEVEL_DELETE, LEVEL_SET, OFFER, ROW_WORDS, SIDE_SHIFT
 cdef long long NOT_READ
-cdef long long OPEN, OPEN_ONE, SYMBOL, WORD, TEXT, FIRST, LAST, PREVIOUS, EVENT, SENT, NUMBER, ZERO, BIDS, OFFERS
+cdef long long OPEN, OPEN_ONE, SYMBOL, WORD, TEXT, FIRST, LAST, PREVIOUS, EVENT, SENT, NUMBER, ZERO, SEQUENCE, BIDS, OFFERS
 cdef long long OVERLAPS, LINKS, COUNTS
 cdef long long KIND, DEPTH, QUOTED, NAME, NAME_LENGTH, VALUE, VALUE_LENGTH, KEY_WORDS
 cdef long long MAX_KEYS, MAX_DEPTH, MAX_ROUTES, MICROSECONDS_FROM, LATEST_STAMP
@@ -24,18 +24,24 @@ cdef class Chain:
     cdef public bint is_joining
     cdef public long long stale_run
     cdef public long long messages
+    cdef public long long stamp
+    cdef public long long sequence
 
 cdef class Route:
     cdef str symbol
     cdef Chain chain
     cdef bytes symbol_text
     cdef TapeSink sink
+    cdef long long listings
     cdef long long word
     cdef long long price_decimals
     cdef long long size_decimals
 
 cdef class UpdateLayout:
+    cdef bytes start
     cdef long long quotes
+    cdef long long latest
+    cdef long long first_side
     cdef long long depth
     cdef long long rule
     cdef bint has_actions
@@ -48,6 +54,7 @@ cdef class UpdateReader:
     cdef UpdateLayout layout
     cdef Tally tally
     cdef object good
+    cdef long long limit
     cdef readonly dict routes
     cdef Scanner scanner
     cdef long long at
@@ -56,10 +63,12 @@ cdef class UpdateReader:
     cdef public long long taken
     @cython.locals(left=cython.longlong, at=cython.longlong)
     cdef long long prefix(self, bytes data, const char *text, long long end) except -1
-    @cython.locals(end=cython.longlong)
+    @cython.locals(end=cython.longlong, key=bytes, known=Route)
     cpdef bint learn(self, bytes frame, str symbol, Chain chain) except -1
+    cpdef bint forget(self, Chain chain) except -1
+    cpdef bint take(self, object frame, long long receive_ns, object sink) except -1
     @cython.locals(end=cython.longlong, at=cython.longlong, route=Route, chain=Chain, buffer=TapeBuffer, start=cython.longlong, stamp=cython.longlong, event_ns=cython.longlong, word=cython.longlong, flag=cython.longlong, last_id=cython.longlong, count=cython.longlong)
-    cpdef bint take(self, bytes frame, long long receive_ns, TapeSink sink) except -1
+    cdef bint read_update(self, bytes frame, long long receive_ns, TapeSink sink) except -1
     @cython.locals(listed=Listed, word=cython.longlong)
     cdef bint bind(self, Route route, TapeSink sink) except -1
     @cython.locals(known=cython.longlong, last=cython.longlong, rule=cython.longlong)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from quotewright.errors import InputError
 from quotewright.kernel.codes import (
@@ -28,6 +29,9 @@ from quotewright.kernel.codes import (
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.scanner import Scanner
 from quotewright.kernel.sink import TapeSink
+
+if TYPE_CHECKING:
+    from quotewright.tape.sink import Sink
 
 # What a key's value is.
 OPEN = 0
@@ -51,8 +55,10 @@ NUMBER = 10
 """A whole number that does not matter."""
 ZERO = 11
 """The number 0; any other makes the frame unusual."""
-BIDS = 12
-OFFERS = 13
+SEQUENCE = 12
+"""A second counter, which the chain keeps beside the id of the last update."""
+BIDS = 13
+OFFERS = 14
 
 KINDS = {
     "open": OPEN,
@@ -67,6 +73,7 @@ KINDS = {
     "sent": SENT,
     "number": NUMBER,
     "zero": ZERO,
+    "sequence": SEQUENCE,
     "bids": BIDS,
     "offers": OFFERS,
 }
@@ -119,6 +126,9 @@ class Chain:
         """How many updates in a row were older than the book."""
         self.messages = 0
         """Snapshots and updates that came for this book, whatever became of them."""
+        self.stamp = 0
+        """Of the last update, where the venue's rules ask for it: when it happened, and its second counter."""
+        self.sequence = 0
 
 
 class Route:
@@ -129,6 +139,7 @@ class Route:
         self.chain = chain
         self.symbol_text = symbol.encode()
         self.sink: TapeSink | None = None
+        self.listings = 0
         self.word = 0
         self.price_decimals = 0
         self.size_decimals = 0
@@ -138,31 +149,40 @@ class UpdateLayout:
     """How a venue's book updates are written.
 
     Args:
+        start: What frames begin with; any other is unusual.
         quotes: A stream's frames are alike up to their n-th quotation mark; what follows is read.
         depth: How many objects are open there.
         keys: The keys that may follow as (name, depth, kind): depth counts open objects, kind is one of ``KINDS``.
             A name may stand only once in a frame. A key of kind ``word`` carries its value: ``type=delta``. A whole
-            number that the venue puts into quotation marks has the kind ``quoted event``.
+            number that the venue puts into quotation marks has the kind ``quoted event``. Bids and offers come in
+            the order in which they are listed here, which is that of the rows.
         rule: How an update follows the one before: one of ``RULES``.
         needed: Kinds without which a frame is unusual; ids, symbol and both sides as the venue has them.
         has_actions: Levels are written ``[word, price, size]``, the word ``delete`` deletes.
+        latest: The latest time that is not unusual.
     """
 
     def __init__(
         self,
+        start: bytes,
         quotes: int,
         depth: int,
         keys: Sequence[tuple[str, int, str]],
         rule: str,
         needed: Sequence[str],
         has_actions: bool = False,
+        latest: int = LATEST_STAMP,
     ) -> None:
         if not 0 < len(keys) <= MAX_KEYS:
             raise InputError(f"a layout should have 1 to {MAX_KEYS} keys, was {len(keys)}")
         if rule not in RULES:
             raise InputError(f"rule should be one of {', '.join(RULES)}, was {rule!r}")
+        if not 0 <= latest <= LATEST_STAMP:
+            raise InputError(f"latest should be 0 to {LATEST_STAMP}, was {latest}")
+        self.start = start
         self.quotes = quotes
         self.depth = depth
+        self.latest = latest
         self.rule = RULES[rule]
         self.has_actions = has_actions
         self.count = len(keys)
@@ -188,6 +208,10 @@ class UpdateLayout:
         self.names = names
         if len({name.partition("=")[0] for name, _, _ in keys}) != self.count:
             raise InputError("a layout should name each key once")
+        sides = [kind for _, _, kind in keys if kind in ("bids", "offers")]
+        if len(sides) != 2 or sides[0] == sides[1]:
+            raise InputError("a layout should have one key for bids and one for offers")
+        self.first_side = KINDS[sides[0]]
 
 
 class UpdateReader:
@@ -197,9 +221,11 @@ class UpdateReader:
         layout: How the venue writes them.
         tally: The adapter's counters.
         good: The state of a book (the object itself) in which updates are applied.
+        limit: The longest frame that is taken.
     """
 
-    def __init__(self, layout: UpdateLayout, tally: Tally, good: object) -> None:
+    def __init__(self, layout: UpdateLayout, tally: Tally, good: object, limit: int = 8 << 20) -> None:
+        self.limit = limit
         self.layout = layout
         self.tally = tally
         self.good = good
@@ -224,17 +250,40 @@ class UpdateReader:
 
     def learn(self, frame: bytes, symbol: str, chain: Chain) -> bool:
         """Read frames that begin like *frame*, an update of *symbol* that the adapter has taken, from now on."""
-        if len(self.routes) >= MAX_ROUTES:
+        if not frame.startswith(self.layout.start):
             return False
         end = self.prefix(frame, frame, len(frame))
         if end == 0 or b"\\" in frame[:end]:
             return False
-        self.routes[frame[:end]] = Route(symbol, chain)
+        key = frame[:end]
+        known = self.routes.get(key)
+        if known is not None and known.chain is chain and known.symbol == symbol:
+            return True
+        if len(self.routes) >= MAX_ROUTES:
+            return False
+        self.routes[key] = Route(symbol, chain)
         return True
 
-    def take(self, frame: bytes, receive_ns: int, sink: TapeSink) -> bool:
-        """Write the update that *frame* holds and move its book on; False, and nothing done, if it is not plain."""
+    def forget(self, chain: Chain) -> bool:
+        """Leave the updates of *chain* alone until one of them is learnt again."""
+        for key in [key for key, route in self.routes.items() if route.chain is chain]:
+            del self.routes[key]
+        return True
+
+    def take(self, frame: bytes | memoryview, receive_ns: int, sink: Sink) -> bool:
+        """Write the update that *frame* holds and move its book on; False, and nothing done, if it is not plain.
+
+        Plain is what comes as bytes and goes to a :class:`TapeSink` itself.
+        """
+        if type(frame) is not bytes or type(sink) is not TapeSink:
+            return False
+        return self.read_update(frame, receive_ns, sink)
+
+    def read_update(self, frame: bytes, receive_ns: int, sink: TapeSink) -> bool:
+        """Do what :meth:`take` says with what is of the right types."""
         end = len(frame)
+        if end > self.limit:
+            return False
         at = self.prefix(frame, frame, end)
         if at == 0:
             return False
@@ -244,7 +293,7 @@ class UpdateReader:
         chain = route.chain
         if chain.state is not self.good or chain.is_joining or sink.is_open:
             return False
-        if route.sink is not sink and not self.bind(route, sink):
+        if (route.sink is not sink or route.listings != sink.listings) and not self.bind(route, sink):
             return False
         buffer = sink.buffer
         start = buffer.count
@@ -252,7 +301,7 @@ class UpdateReader:
             buffer.truncate(start)
             return False
         stamp = self.values[EVENT] if self.values[EVENT] else self.values[SENT]
-        if stamp > LATEST_STAMP or self.values[EVENT] > LATEST_STAMP or self.values[SENT] > LATEST_STAMP:
+        if self.values[EVENT] > self.layout.latest or self.values[SENT] > self.layout.latest:
             buffer.truncate(start)
             return False
         event_ns = stamp * 1_000_000 if stamp < MICROSECONDS_FROM else stamp * 1_000
@@ -274,6 +323,8 @@ class UpdateReader:
                 at += ROW_WORDS
             buffer.store[end - 1] |= LAST_BIT
         chain.last_id = last_id
+        chain.stamp = stamp
+        chain.sequence = self.values[SEQUENCE]
         chain.stale_run = 0
         chain.messages += 1
         self.tally.messages += 1
@@ -292,6 +343,7 @@ class UpdateReader:
         route.price_decimals = listed.price_decimals
         route.size_decimals = listed.size_decimals
         route.sink = sink
+        route.listings = sink.listings
         return True
 
     def follows(self, chain: Chain) -> bool:
@@ -314,6 +366,7 @@ class UpdateReader:
         self.values[PREVIOUS] = 0
         self.values[EVENT] = 0
         self.values[SENT] = 0
+        self.values[SEQUENCE] = 0
         depth = layout.depth
         arrays = 0
         seen = 0
@@ -374,6 +427,8 @@ class UpdateReader:
             kind = layout.keys[place + KIND]
             found |= 1 << kind
             if kind >= BIDS:
+                if kind != layout.first_side and not found & 1 << layout.first_side:
+                    return False
                 at = self.levels(data, text, at, end, BID if kind == BIDS else OFFER, route, buffer)
                 if at == 0:
                     return False

@@ -18,6 +18,7 @@ from quotewright.kernel.updates import UpdateLayout, UpdateReader
 GOOD = BookState.SYNCHRONISED
 LAYOUTS = {
     "overlaps": UpdateLayout(
+        b'{"stream":"',
         4,
         1,
         [
@@ -35,6 +36,7 @@ LAYOUTS = {
         ["word", "sent", "symbol", "first", "last", "bids", "offers"],
     ),
     "counts": UpdateLayout(
+        b'{"topic":"orderbook.',
         4,
         1,
         [
@@ -45,13 +47,14 @@ LAYOUTS = {
             ("b", 2, "bids"),
             ("a", 2, "offers"),
             ("u", 2, "last"),
-            ("seq", 2, "number"),
+            ("seq", 2, "sequence"),
             ("cts", 1, "event"),
         ],
         "counts",
         ["word", "sent", "symbol", "last", "bids", "offers"],
     ),
     "links in an array": UpdateLayout(
+        b'{"arg":{"channel":"books',
         10,
         2,
         [
@@ -68,6 +71,7 @@ LAYOUTS = {
         ["word", "bids", "offers", "event", "previous", "last"],
     ),
     "links with actions": UpdateLayout(
+        b'{"params":{"channel":"book.',
         6,
         2,
         [
@@ -352,15 +356,85 @@ def test_the_same_stream_may_be_written_into_one_sink_after_another() -> None:
     assert (other.words[2], other.words[3], other.words[5] >> 32) == (75, 25, 9)
 
 
+def test_what_is_no_bytes_or_too_long_or_goes_elsewhere_is_left_alone() -> None:
+    class Other(TapeSink):
+        pass
+
+    read = Read("overlaps").learnt(PLAIN)
+    assert not read.reader.take(memoryview(PLAIN), 55, read.sink)
+    assert not read.reader.take(PLAIN, 55, Other(TapeBuffer(), {"BTC": (3, 2, 3)}))
+    for limit, is_taken in ((len(PLAIN) - 1, False), (len(PLAIN), True)):
+        read.reader = UpdateReader(LAYOUTS["overlaps"], read.counters, GOOD, limit)
+        assert read.learnt(PLAIN).reader.take(PLAIN, 55, read.sink) is is_taken
+
+
+def test_a_stream_that_was_forgotten_is_left_alone_until_it_is_learnt_again() -> None:
+    read = Read("overlaps").learnt(PLAIN)
+    read.reader.forget(FeedBook("ETH", 10))
+    assert read.reader.take(PLAIN, 55, read.sink)
+    read.reader.forget(read.book)
+    text = PLAIN.replace(b'"U":101,"u":101', b'"U":102,"u":102')
+    assert not read.reader.take(text, 55, read.sink)
+    assert read.learnt(PLAIN).reader.take(text, 55, read.sink)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"result":[],"id":"a"}', b'{"stream":"a\\b","data":{}}', b'{"stream":"a"'],
+    ids=["start", "escape", "cut"],
+)
+def test_a_frame_that_begins_oddly_is_not_learnt(text: bytes) -> None:
+    read = Read("overlaps")
+    assert not read.reader.learn(text, "BTC", read.book) or text.endswith(b'"a"')
+    assert not read.reader.take(text, 55, read.sink)
+
+
+def test_a_symbol_that_is_listed_anew_is_written_as_it_is_listed_now() -> None:
+    read = Read("overlaps").learnt(PLAIN)
+    assert read.reader.take(PLAIN, 55, read.sink)
+    read.sink.list_symbol("BTC", 4, 1, 2)
+    assert read.reader.take(PLAIN.replace(b'"U":101,"u":101', b'"U":102,"u":102'), 55, read.sink)
+    assert [(row[2], row[3], row[5] >> 32) for row in read.rows()] == [(750, 2500, 3), (75, 250, 4)]
+
+
+def test_the_other_side_first_is_left_alone() -> None:
+    read = Read("overlaps").learnt(PLAIN)
+    text = PLAIN.replace(b'"b":[["7.5","2.5"]],"a":[]', b'"a":[],"b":[["7.5","2.5"]]')
+    assert text != PLAIN
+    assert not read.reader.take(text, 55, read.sink)
+
+
+@pytest.mark.parametrize(("stamp", "is_taken"), [(999, True), (1000, True), (1001, False)])
+def test_a_time_past_the_latest_is_left_alone(stamp: int, is_taken: bool) -> None:
+    layout = UpdateLayout(
+        b"{",
+        2,
+        1,
+        [("E", 1, "event"), ("u", 1, "last"), ("n", 1, "sequence"), ("b", 1, "bids"), ("a", 1, "offers")],
+        "counts",
+        ["last"],
+        latest=1000,
+    )
+    read = Read("overlaps")
+    read.reader = UpdateReader(layout, read.counters, GOOD)
+    text = b'{"k","E":%d,"u":101,"n":8,"b":[],"a":[]}' % stamp
+    assert read.learnt(text).reader.take(text, 55, read.sink) is is_taken
+    assert (read.book.stamp, read.book.sequence) == ((stamp, 8) if is_taken else (0, 0))
+
+
+SIDES = [("b", 1, "bids"), ("a", 1, "offers")]
 BAD_LAYOUTS: dict[str, tuple[Any, ...]] = {
-    "no keys": ([], "counts", []),
-    "an unknown kind": ([("u", 1, "lastly")], "counts", []),
-    "an unknown rule": ([("u", 1, "last")], "count", []),
-    "a key twice": ([("u", 1, "last"), ("u", 2, "number")], "counts", []),
+    "no keys": ([], "counts", [], 0, "1 to 32 keys"),
+    "an unknown kind": ([*SIDES, ("u", 1, "lastly")], "counts", [], 0, "kind should be one of"),
+    "an unknown rule": ([*SIDES, ("u", 1, "last")], "count", [], 0, "rule should be one of"),
+    "a key twice": ([*SIDES, ("u", 1, "last"), ("u", 2, "number")], "counts", [], 0, "each key once"),
+    "one side": (SIDES[:1], "counts", [], 0, "one key for bids and one for offers"),
+    "a side twice": ([*SIDES, ("b2", 1, "bids")], "counts", [], 0, "one key for bids and one for offers"),
+    "a time that no tape holds": (SIDES, "counts", [], 1 << 62, "latest should be 0 to"),
 }
 
 
-@pytest.mark.parametrize(("keys", "rule", "needed"), BAD_LAYOUTS.values(), ids=BAD_LAYOUTS)
-def test_a_layout_that_makes_no_sense_is_refused(keys: Any, rule: str, needed: Any) -> None:
-    with pytest.raises(InputError):
-        UpdateLayout(4, 1, keys, rule, needed)
+@pytest.mark.parametrize(("keys", "rule", "needed", "latest", "told"), BAD_LAYOUTS.values(), ids=BAD_LAYOUTS)
+def test_a_layout_that_makes_no_sense_is_refused(keys: Any, rule: str, needed: Any, latest: int, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        UpdateLayout(b"{", 4, 1, keys, rule, needed, latest=latest)

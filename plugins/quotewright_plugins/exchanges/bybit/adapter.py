@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.feed import BadFrame, Channel, Source, Stream
+from quotewright.feed import BadFrame, BookState, Channel, Source, Stream
+from quotewright.kernel.updates import UpdateReader
 from quotewright_plugins.exchanges.bybit import messages
 from quotewright_plugins.exchanges.bybit.books import Route
 from quotewright_plugins.exchanges.bybit.detection import CATEGORIES, detect_market
 from quotewright_plugins.exchanges.bybit.legacy import Legacy
-from quotewright_plugins.exchanges.bybit.messages import MILLISECOND
+from quotewright_plugins.exchanges.bybit.messages import LAYOUT, MILLISECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +63,7 @@ class BybitAdapter(Legacy):
         self.depth = depth or DEPTHS[market][0]
         self.live = live
         self._frame_limit = self.frame_limit["ws"]
+        self._reader = UpdateReader(LAYOUT, self.counters, BookState.SYNCHRONISED, self._frame_limit)
         self._routes: dict[bytes, Route] = {}
         self._handlers = {
             "publicTrade": self._on_trade_frame,
@@ -74,6 +76,11 @@ class BybitAdapter(Legacy):
     # Frames.
 
     def on_message(self, raw: bytes | memoryview, source: Source, url: str | None, receive_ns: int, sink: Sink) -> None:
+        reader = self._reader
+        if reader is not None and source == "ws" and self.is_sequenced and reader.take(raw, receive_ns, sink):
+            if self._bad_run:
+                self._bad_run = 0
+            return
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
         route: Route | None = None

@@ -25,9 +25,9 @@ _STALE_RUN = 1_000
 
 
 class Route:
-    """How the frames of one topic are read. *book* is set while a book follows this topic, *seq* is its last one."""
+    """How the frames of one topic are read. *book* is set while a book follows this topic."""
 
-    __slots__ = ("book", "handle", "is_book", "seq", "symbol", "topic")
+    __slots__ = ("book", "handle", "is_book", "symbol", "topic")
 
     def __init__(self, topic: str, symbol: str, handle: Handler, is_book: bool = False) -> None:
         self.topic = topic
@@ -35,7 +35,6 @@ class Route:
         self.handle = handle
         self.is_book = is_book
         self.book: FeedBook | None = None
-        self.seq = 0
 
 
 Handler = Callable[[bytes, Route, int, "Sink"], None]
@@ -80,7 +79,9 @@ class Books(Prints):
         book.messages += 1
         book.last_id = data.u
         book.stale_run = 0
-        route.seq = data.seq
+        book.sequence = data.seq
+        if self._reader is not None:
+            self._reader.learn(frame, data.s, book)
 
     def _on_other_book(self, event: Book, route: Route, receive_ns: int, sink: Sink) -> None:
         """Take an image, pass an update over, or find the gap before it."""
@@ -98,14 +99,14 @@ class Books(Prints):
         if not self.is_sequenced:
             self._write_book(book, data, event_ns, stamp_ns, receive_ns, is_image, sink)
         elif is_image:
-            if book.state is SYNCHRONISED and 1 < data.u <= book.last_id and data.seq <= route.seq:  # 4
+            if book.state is SYNCHRONISED and 1 < data.u <= book.last_id and data.seq <= book.sequence:  # 4
                 self._pass_over(book, event_ns, receive_ns, sink, data.u)
                 return
             self.counters.snapshots += 1
             self.answered(book)
             self._write_book(book, data, event_ns, stamp_ns, receive_ns, True, sink)
             self._good(book)
-            book.last_id, route.seq = data.u, data.seq
+            book.last_id, book.sequence = data.u, data.seq
         elif book.state is not SYNCHRONISED:  # 1: nothing before the image is of use
             self.counters.buffer_dropped += 1
             self.request(book, receive_ns)
@@ -116,7 +117,7 @@ class Books(Prints):
             self.request(book, receive_ns)
         else:  # the first update that this route sees of a book that is good
             self._write_book(book, data, event_ns, stamp_ns, receive_ns, False, sink)
-            book.last_id, route.seq = data.u, data.seq
+            book.last_id, book.sequence = data.u, data.seq
 
     def _follow(self, route: Route, is_image: bool, receive_ns: int, sink: Sink) -> FeedBook | None:
         """Return the book if it follows *route*, or may do so from here; None (counted) if it follows another one."""
@@ -132,6 +133,8 @@ class Books(Prints):
                 self.counters.ignore("other depth")
                 return None
             followed.book = None
+            if self._reader is not None:
+                self._reader.forget(book)
             if not followed.topic and book.state is SYNCHRONISED:  # polled images give way to a stream
                 self.lose(book, 0, receive_ns, sink)
         self._followed[symbol] = route

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from quotewright.errors import InputError
+from quotewright.kernel.updates import UpdateLayout
 
 MILLISECOND = 1_000_000
 MOST_MS = 9_200_000_000_000
@@ -22,6 +23,28 @@ Stamp = Annotated[int, msgspec.Meta(ge=0, le=MOST_MS)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+
+
+LAYOUT = UpdateLayout(
+    b'{"topic":"orderbook.',
+    4,
+    1,
+    [
+        ("type=delta", 1, "word"),
+        ("ts", 1, "sent"),
+        ("data", 1, "open"),
+        ("s", 2, "symbol"),
+        ("b", 2, "bids"),
+        ("a", 2, "offers"),
+        ("u", 2, "last"),
+        ("seq", 2, "sequence"),
+        ("cts", 1, "event"),
+    ],
+    "counts",
+    ["word", "sent", "symbol", "last", "bids", "offers"],
+    latest=MOST_MS - 1,
+)
+"""How the changes of a book are written; options put an id first and are left to the decoder."""
 
 
 class BookData(msgspec.Struct, gc=False):
