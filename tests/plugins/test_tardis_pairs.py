@@ -20,6 +20,7 @@ MORE_THAN_EXPECTED: dict[str, str] = {
     "tn-8d82c166b4": "orderBook_200: a book of 200 levels is a book, whatever the day",
     "tn-bd5aad9fee": "liquidation-orders: Tardis passes over the first message of a connection",
     "tn-e663aded5c": "bbo-tbt: told by its shape, whatever the day",
+    "tn-68b5245592": "quote: Tardis reads Deribit's best quotes from tickers alone",
 }
 """Pairs with an empty expectation for a message that we support, by id, and why ours is not empty."""
 
