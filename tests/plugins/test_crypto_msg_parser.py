@@ -6,6 +6,7 @@ import json
 import re
 from decimal import Decimal
 
+import attrs
 import msgspec
 import pytest
 
@@ -97,10 +98,9 @@ def facts(messages, instrument_of):
 def quantities(name, price, amount, instrument):
     """Return price and quantities; spot has no contracts."""
     contracts = None if instrument.kind == "spot" else amount
-    if (
-        instrument.venue == "deribit" and instrument.is_inverse
-    ):  # amounts are dollars there, ten to a contract of bitcoin
-        contracts = amount / (10 if instrument.base == "BTC" else 1)
+    if instrument.venue == "deribit" and instrument.is_inverse:
+        # Amounts are dollars there; the parser takes them for contracts of ten dollars.
+        instrument = attrs.evolve(instrument, contract_size=Decimal(10))
     return {
         f"{name}.price": price,
         f"{name}.quantity_base": instrument.base_quantity(amount, price),
