@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.feed import BadFrame, Channel, DecodeReason, Source, Stream
+from quotewright.feed import BadFrame, BookState, Channel, DecodeReason, Source, Stream
+from quotewright.kernel.updates import UpdateReader
 from quotewright.live.settings import LiveSettings
 from quotewright_plugins.exchanges.okx import messages
 from quotewright_plugins.exchanges.okx.books import Books, Handler, Route
@@ -88,6 +89,7 @@ class OkxAdapter(Books):
         self.verifies = checksum == "when_sent"
         self.live = live
         self._frame_limit = self.frame_limit["ws"]
+        self._reader = UpdateReader(messages.LAYOUT, self.counters, BookState.SYNCHRONISED, self._frame_limit)
         self._routes: dict[bytes, Route] = {}
         self._known: dict[tuple[str, ...], Route] = {}
         self._handlers: dict[str, Handler] = {
@@ -109,6 +111,11 @@ class OkxAdapter(Books):
     # Frames.
 
     def on_message(self, raw: bytes | memoryview, source: Source, url: str | None, receive_ns: int, sink: Sink) -> None:
+        reader = self._reader
+        if reader is not None and source == "ws" and self.is_sequenced and reader.take(raw, receive_ns, sink):
+            if self._bad_run:
+                self._bad_run = 0
+            return
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
         route = None

@@ -33,7 +33,7 @@ _UNSUMMED = 100
 class Route:
     """How the frames of one subscription are read. *book* is set while a book follows it."""
 
-    __slots__ = ("arg", "book", "handle", "is_book", "is_image", "stamp", "symbol", "texts", "unsummed")
+    __slots__ = ("arg", "book", "handle", "is_book", "is_image", "symbol", "texts", "unsummed")
 
     def __init__(self, arg: Arg, handle: Handler, is_book: bool = False, is_image: bool = False) -> None:
         self.arg = arg
@@ -43,8 +43,6 @@ class Route:
         self.is_image = is_image
         """Every message is a full image."""
         self.book: FeedBook | None = None
-        self.stamp = 0
-        """Time in ms of the last message that was applied."""
         self.texts: Texts | None = None
         self.unsummed = 0
 
@@ -85,8 +83,8 @@ class Books(Prints):
             stamp = int(row.ts)
             if sink.begin(route.symbol, stamp * MILLISECOND, receive_ns, 0, row.seqId):
                 try:
-                    sink.bids(row.bids)
                     sink.offers(row.asks)
+                    sink.bids(row.bids)
                 except InputError:
                     sink.abandon()
                     raise
@@ -95,7 +93,9 @@ class Books(Prints):
             book.messages += 1
             book.last_id = row.seqId
             book.stale_run = 0
-            route.stamp = stamp
+            book.stamp = stamp
+            if self._reader is not None:
+                self._reader.learn(frame, route.symbol, book)
 
     def _on_other_book(self, row: BookRow, action: str, route: Route, receive_ns: int, sink: Sink) -> None:
         """Take an image, pass an update over, or find the gap before it."""
@@ -119,22 +119,22 @@ class Books(Prints):
             self.request(book, receive_ns)
         elif row.prevSeqId != NO_SEQ and book.last_id != NO_SEQ and row.prevSeqId != book.last_id:  # 2
             book.messages += 1
-            if row.seqId <= book.last_id and int(row.ts) <= route.stamp:
+            if row.seqId <= book.last_id and int(row.ts) <= book.stamp:
                 self._pass_over(book, row, receive_ns, sink)
             else:  # 5
                 self._lose(book, route, row, receive_ns, sink)
         elif row.prevSeqId == NO_SEQ and book.last_id != NO_SEQ:
             raise BadFrame("shape", "an update of a numbered stream should have seqId and prevSeqId")
-        elif row.prevSeqId == NO_SEQ and int(row.ts) < route.stamp:
+        elif row.prevSeqId == NO_SEQ and int(row.ts) < book.stamp:
             book.messages += 1
             self._pass_over(book, row, receive_ns, sink)
         elif self._matches(book, row, route, receive_ns, sink):
             self._write_book(book, row, receive_ns, 0, False, sink)
-            book.last_id, route.stamp = row.seqId, int(row.ts)
+            book.last_id, book.stamp = row.seqId, int(row.ts)
 
     def _on_image(self, book: FeedBook, row: BookRow, route: Route, receive_ns: int, sink: Sink) -> None:
         """Replace the book by an image unless it is older, and release the updates that waited for it."""
-        if book.state is SYNCHRONISED and NO_SEQ < row.seqId < book.last_id and int(row.ts) <= route.stamp:
+        if book.state is SYNCHRONISED and NO_SEQ < row.seqId < book.last_id and int(row.ts) <= book.stamp:
             self._pass_over(book, row, receive_ns, sink)
             return
         self.counters.snapshots += 1
@@ -147,18 +147,24 @@ class Books(Prints):
         route.texts, route.unsummed = None, 0
         if row.checksum and self.verifies and not route.is_image:
             route.texts = Texts()
+            self._forget(book)
             if not self._matches(book, row, route, receive_ns, sink):
                 return
         self._write_book(book, row, receive_ns, 0, True, sink)
         self._good(book)
-        book.last_id, route.stamp = row.seqId, int(row.ts)
+        book.last_id, book.stamp = row.seqId, int(row.ts)
         self.counters.stale_dropped += len(book.buffer) - len(waiting)
         book.buffer.clear()
         for held in waiting:
             if held.prevSeqId != book.last_id or not self._matches(book, held, route, receive_ns, sink):
                 break
             self._write_book(book, held, receive_ns, RELEASED, False, sink)
-            book.last_id, route.stamp = held.seqId, int(held.ts)
+            book.last_id, book.stamp = held.seqId, int(held.ts)
+
+    def _forget(self, book: FeedBook) -> None:
+        """Read the book's updates the long way: their texts are kept, or another channel tells it from here."""
+        if self._reader is not None:
+            self._reader.forget(book)
 
     def _matches(self, book: FeedBook, row: BookRow, route: Route, receive_ns: int, sink: Sink) -> bool:
         """6: note the levels' texts and compare the checksum; a wrong one makes the book stale."""
@@ -220,6 +226,7 @@ class Books(Prints):
                 self.counters.ignore("other depth")
                 return None
             followed.book = None
+            self._forget(book)
             if is_polled and book.state is SYNCHRONISED:
                 self.lose(book, 0, receive_ns, sink)
         self._followed[symbol] = route
@@ -254,8 +261,8 @@ class Books(Prints):
                     if book.state is BookState.STALE:
                         sink.resync()
                     sink.snapshot()
-                sink.bids(row.bids)
                 sink.offers(row.asks)
+                sink.bids(row.bids)
             except InputError:
                 sink.abandon()
                 raise

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from quotewright.feed import BadFrame
+from quotewright.kernel.updates import UpdateLayout
 
 MILLISECOND = 1_000_000
 NO_SEQ = -2
@@ -50,6 +51,27 @@ class Head(msgspec.Struct, gc=False):
     code: str = ""
     msg: str = ""
     op: str = ""
+
+
+LAYOUT = UpdateLayout(
+    b'{"arg":{"channel":"books',
+    10,
+    2,
+    [
+        ("action=update", 1, "word"),
+        ("data", 1, "open_one"),
+        ("asks", 2, "offers"),
+        ("bids", 2, "bids"),
+        ("ts", 2, "quoted event"),
+        ("checksum", 2, "zero"),
+        ("prevSeqId", 2, "previous"),
+        ("seqId", 2, "last"),
+    ],
+    "links",
+    ["word", "bids", "offers", "event", "previous", "last"],
+    latest=9_199_999_999_999,
+)
+"""How the changes of a book without a checksum are written."""
 
 
 class BookRow(msgspec.Struct, gc=False):
