@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.feed import BadFrame, Channel, Source, Stream
+from quotewright.feed import BadFrame, BookState, Channel, Source, Stream
+from quotewright.kernel.updates import UpdateReader
 from quotewright_plugins.exchanges.deribit import messages
 from quotewright_plugins.exchanges.deribit.books import Books, Handler, Route
 from quotewright_plugins.exchanges.deribit.instruments import index_of, is_combo, option_terms
@@ -74,6 +75,7 @@ class DeribitAdapter(Books):
         self.group = group
         self.live = live
         self._frame_limit = self.frame_limit["ws"]
+        self._reader = UpdateReader(messages.LAYOUT, self.counters, BookState.SYNCHRONISED, self._frame_limit)
         self._routes: dict[bytes, Route] = {}
         self._handlers: dict[str, Handler] = {
             "quote": self._on_quote_frame,
@@ -86,6 +88,11 @@ class DeribitAdapter(Books):
     # Frames.
 
     def on_message(self, raw: bytes | memoryview, source: Source, url: str | None, receive_ns: int, sink: Sink) -> None:
+        reader = self._reader
+        if reader is not None and source == "ws" and self.is_sequenced and reader.take(raw, receive_ns, sink):
+            if self._bad_run:
+                self._bad_run = 0
+            return
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
         route: Route | None = None

@@ -88,6 +88,8 @@ class Books(Prints):
         book.messages += 1
         book.last_id = data.change_id
         book.stale_run = 0
+        if self._reader is not None:
+            self._reader.learn(frame, data.instrument_name, book)
 
     def _on_other_book(self, channel: str, data: BookData, route: Route, receive_ns: int, sink: Sink) -> None:
         """Take an image, pass a change over, or find the gap before it."""
@@ -141,6 +143,8 @@ class Books(Prints):
                 self.counters.ignore("other interval")
                 return None
             followed.book = None
+            if self._reader is not None:
+                self._reader.forget(book)
             if not followed.channel and book.state is SYNCHRONISED:  # polled images give way to a stream
                 self.lose(book, 0, receive_ns, sink)
         self._followed[symbol] = route

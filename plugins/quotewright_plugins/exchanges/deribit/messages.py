@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from quotewright.errors import InputError
+from quotewright.kernel.updates import UpdateLayout
 
 MILLISECOND = 1_000_000
 MOST_MS = 9_200_000_000_000
@@ -38,6 +39,28 @@ class Frame(msgspec.Struct, Generic[Data], gc=False):
     """A notification of a channel."""
 
     params: Params[Data]
+
+
+LAYOUT = UpdateLayout(
+    b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.',
+    14,
+    2,
+    [
+        ("data", 2, "open"),
+        ("type=change", 3, "word"),
+        ("timestamp", 3, "event"),
+        ("prev_change_id", 3, "previous"),
+        ("instrument_name", 3, "symbol"),
+        ("change_id", 3, "last"),
+        ("bids", 3, "bids"),
+        ("asks", 3, "offers"),
+    ],
+    "links",
+    ["word", "symbol", "event", "last", "previous", "bids", "offers"],
+    has_actions=True,
+    latest=MOST_MS - 1,
+)
+"""How the changes of a book are written."""
 
 
 class BookData(msgspec.Struct, gc=False):
