@@ -80,10 +80,15 @@ class KeepAlive:
 
 @attrs.frozen
 class Acknowledged:
-    """The venue serves *streams*; empty: all that the request numbered *request* asked for."""
+    """The venue serves *streams*; empty: all that the request numbered *request* asked for.
+
+    *missing* it does not serve, for good: some venues answer with the part of a request that they took.
+    """
 
     streams: tuple[str, ...] = ()
     request: int = -1
+    missing: tuple[str, ...] = ()
+    why: str = ""
 
 
 @attrs.frozen

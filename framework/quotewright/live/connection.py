@@ -379,6 +379,8 @@ class Connection:
         elif isinstance(control, Acknowledged):
             for subscription in self._meant(control.streams, control.request):
                 self._acknowledged(subscription, now_ns)
+            if control.missing:
+                self._on_refused(Refused(control.missing, text=control.why), now_ns)
             self._look_ahead(now_ns)
         elif isinstance(control, Refused):
             self._on_refused(control, now_ns)
