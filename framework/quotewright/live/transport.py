@@ -145,11 +145,39 @@ class _Socket(WSListener):  # type: ignore[misc, unused-ignore]
         else:
             self.events.closed(self.number, self.code, self.reason)
 
+    def stop_reading(self) -> None:
+        """Take nothing more from the peer; the connection ends a moment later, with our close frame sent."""
+        if self.transport is not None and not self.transport.underlying_transport.is_closing():
+            self.transport.underlying_transport.pause_reading()
+
     def mute(self) -> None:
         """Drop the connection and report nothing more."""
         self.is_muted = True
         if self.transport is not None:
             self.transport.disconnect(False)
+
+
+class _Faults:
+    """The log of a socket's parser: it tells of a frame that it refuses here, and would read on for 10 ms.
+
+    What it tells is reported with the end of the connection, so nothing is printed.
+    """
+
+    def __init__(self, listener: _Socket) -> None:
+        self.listener = listener
+
+    def isEnabledFor(self, level: int) -> bool:
+        return False
+
+    def error(self, *told: object, **more: object) -> None:
+        self.listener.stop_reading()
+
+    exception = error
+
+    def log(self, *told: object, **more: object) -> None:
+        """Nothing that is told so needs an answer."""
+
+    debug = info = warning = log
 
 
 class Transport:
@@ -261,6 +289,7 @@ class Transport:
                     max_redirects=0,
                     proxy=settings.proxy or None,
                     read_buffer_init_size=READ_BUFFER,
+                    logger_name=_Faults(listener),  # type: ignore[arg-type]
                     socket_factory=partial(self._connect, number),
                 )
                 await transport.wait_disconnected()
