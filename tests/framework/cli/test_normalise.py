@@ -91,7 +91,12 @@ def test_verify_rebuilds_the_books_in_their_own_text(tmp_path):
     found = json.loads(done.stdout)["instruments"]["BTCUSDT"]
     assert done.returncode == 0
     assert {key: found[key] for key in ("messages", "gaps", "crossed", "bid_levels", "ask_levels", "book")} == {
-        "messages": 21, "gaps": 0, "crossed": 0, "bid_levels": 2, "ask_levels": 1, "book": "good"
+        "messages": 21,
+        "gaps": 0,
+        "crossed": 0,
+        "bid_levels": 2,
+        "ask_levels": 1,
+        "book": "good",
     }
     assert found["bids"] == [["100.10", "30.50"], ["100.00", "2"]]
     assert found["asks"] == [["100.20", "3"]]

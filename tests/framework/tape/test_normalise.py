@@ -47,7 +47,9 @@ def test_numbers_keep_their_digits(text, written):
     assert json.loads(written, parse_float=Decimal, parse_int=Decimal) == Decimal(plain)
 
 
-@pytest.mark.parametrize("text", ["", "NaN", "Infinity", "1e999", ".", "1.", ".5", "0x1", "1_0", " 1", "\uff11", b"\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "NaN", "Infinity", "1e999", ".", "1.", ".5", "0x1", "1_0", " 1", "\uff11", b"\xff"]
+)
 def test_what_is_no_finite_number_is_refused(text):
     with pytest.raises(InputError, match="price should be a"):
         number(text, "price")
@@ -109,9 +111,17 @@ def test_kinds_come_in_a_fixed_order_and_trades_outside_the_market_do_not(sink):
     assert [message.get("id") for message in messages[:2]] == ["7", 'x"1']
     assert messages[3]["id"] == "a-1"
     assert messages[4] == {
-        "type": "option_summary", "symbol": "BTCUSDT", "exchange": "test", "optionType": "put",
-        "strikePrice": 100, "openInterest": 0, "markIV": 0.65, "delta": -0.5, "underlyingIndex": "",
-        "timestamp": "2023-11-14T22:13:20.000Z", "localTimestamp": AT["localTimestamp"],
+        "type": "option_summary",
+        "symbol": "BTCUSDT",
+        "exchange": "test",
+        "optionType": "put",
+        "strikePrice": 100,
+        "openInterest": 0,
+        "markIV": 0.65,
+        "delta": -0.5,
+        "underlyingIndex": "",
+        "timestamp": "2023-11-14T22:13:20.000Z",
+        "localTimestamp": AT["localTimestamp"],
     }
     assert {"bidPrice", "bidAmount"} <= messages[5].keys()
     assert not {"askPrice", "askAmount"} & messages[5].keys()
