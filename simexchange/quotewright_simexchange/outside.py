@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
 
 from quotewright.errors import ConfigError
@@ -34,7 +33,7 @@ def outside_market(exchange: LocalExchange, context: VenueContext) -> ReceivedMa
     """
     for key, is_set in (
         ("balance", bool(exchange.balance)),
-        ("market", attrs.asdict(exchange.market) != attrs.asdict(MarketSettings())),
+        ("market", vars(exchange.market) != vars(MarketSettings())),
     ):
         if is_set:
             raise ConfigError(
