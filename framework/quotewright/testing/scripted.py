@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -59,6 +60,8 @@ class Peer:
         self.number = number
         """The how manieth WebSocket of this server, from 0."""
         self._read = b""
+        self._texts: deque[bytes] = deque()
+        self._settled = 0
 
     async def accept(self, key: bytes | None = None) -> None:
         """Answer the handshake; a *key* of one's own makes it a wrong one."""
@@ -114,14 +117,31 @@ class Peer:
 
     async def receive_text(self) -> bytes:
         """Return the next text frame; pings of the client are answered meanwhile."""
-        while True:
-            opcode, payload = await self.receive()
-            if opcode == TEXT:
-                return payload
-            if opcode == PING:
-                await self.send_bytes(frame(PONG, payload))
-            if opcode == CLOSE:
-                raise Gone
+        while not self._texts:
+            await self._take()
+        return self._texts.popleft()
+
+    async def settle(self) -> None:
+        """Return when the client has received what was sent so far: it answers a ping. So a scenario keeps pace.
+
+        Where another task reads this connection, ping and wait for the server's count of ``pongs`` instead.
+        """
+        self._settled += 1
+        payload = b"settled %d" % self._settled
+        await self.ping(payload)
+        while await self._take() != payload:
+            pass
+
+    async def _take(self) -> bytes:
+        """Take the next frame; return its payload if it is a pong."""
+        opcode, payload = await self.receive()
+        if opcode == TEXT:
+            self._texts.append(payload)
+        if opcode == PING:
+            await self.send_bytes(frame(PONG, payload))
+        if opcode == CLOSE:
+            raise Gone
+        return payload if opcode == PONG else b""
 
     async def drain(self) -> None:
         """Read until the client goes; pings are answered."""
@@ -196,7 +216,11 @@ class ScriptedServer:
     async def until(self, what: str, count: int = 1) -> None:
         """Return when *what* has happened *count* times."""
         while self.counts.get(what, 0) < count:
-            await self._changed.wait()
+            await self.change()
+
+    async def change(self) -> None:
+        """Return when anything more has been counted."""
+        await self._changed.wait()
 
     async def __aenter__(self) -> Self:
         self._listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)

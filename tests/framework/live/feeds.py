@@ -30,18 +30,36 @@ PATIENCE = 20
 """Seconds after which a test that waits for an event has failed."""
 
 
+class VirtualTime:
+    """Time that goes on only when the test says so; ``clock`` is what a feed takes for the time."""
+
+    def __init__(self, start_ns: int = 1_700_000_000_000_000_000) -> None:
+        self.now_ns = start_ns
+        self.clock = LiveClock(wall=lambda: self.now_ns, monotonic=lambda: self.now_ns)
+
+    def pass_ns(self, span_ns: int) -> None:
+        self.now_ns += span_ns
+
+
 class ToyFeed:
     """A feed on *server*; use it as ``async with``, then :meth:`until` something holds."""
 
     def __init__(
-        self, server: ScriptedServer, symbols=("BTCUSDT",), adapter=None, wire=None, recorder=None, **settings
+        self,
+        server: ScriptedServer,
+        symbols=("BTCUSDT",),
+        adapter=None,
+        wire=None,
+        recorder=None,
+        clock=None,
+        **settings,
     ):
         made = LiveSettings(**(FAST | {"websocket": server.ws, "rest": server.http} | settings))
         self.adapter = adapter or ToyAdapter()
         self.adapter.subscribe(symbols)
         self.wire = wire or ToyWire(made)
         self.session, self.source = session_of(self.adapter, self.wire, made, recorder=recorder)
-        self.feed = LiveFeed(self.session, LiveClock())
+        self.feed = LiveFeed(self.session, clock or LiveClock())
 
     async def __aenter__(self) -> ToyFeed:
         await self.feed.__aenter__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -45,8 +46,12 @@ size = "0.01 BTC"
 class Stream:
     """A server in its own thread that goes on sending updates and trades to whoever comes."""
 
-    def __init__(self, instruments: Answer | None = None, is_cut: bool = False) -> None:
+    def __init__(
+        self, instruments: Answer | None = None, is_cut: bool = False, at_end: Callable[[], None] | None = None
+    ) -> None:
         self.is_cut = is_cut
+        self.at_end = at_end
+        """Called once when enough has been sent and received."""
         self.answer = instruments or Answer(200, b'{"instruments":["ETHUSDT","BTCUSDT"]}')
         self.book = Book("BTCUSDT")
         self.sent = threading.Event()
@@ -61,9 +66,11 @@ class Stream:
                 return
             await peer.send(self.book.update())
             await peer.send(self.book.trade())
-            await anyio.sleep(0.005)  # the pace of the market itself
-            if self.book.number > 160:
+            await peer.settle()
+            if self.book.number > 160 and not self.sent.is_set():
                 self.sent.set()
+                if self.at_end is not None:
+                    self.at_end()
 
     def __enter__(self) -> Stream:
         self._portal = start_blocking_portal()
