@@ -95,7 +95,7 @@ def recorded(plugins: PluginSet, exchange: str, market: str, path: Path) -> Corp
 
 def _symbol(adapter: FeedAdapter, raw: bytes) -> bytes:
     """Return the symbol whose book *raw* is about, nothing if it is none."""
-    adapter.on_message(raw, "ws", None, 1, _Symbols())  # type: ignore[arg-type]  # begin() suffices
+    adapter.on_message(raw, "ws", None, 1, Symbols())  # type: ignore[arg-type]  # begin() suffices
     return next(iter(adapter.books), "").encode()
 
 
@@ -104,7 +104,7 @@ def _corpus(plugins: PluginSet, exchange: str, market: str, frames: list[Frame])
         return make_adapter(plugins, exchange, market)
 
     adapter = make()
-    seen = _Symbols()
+    seen = Symbols()
     for frame in frames:
         adapter.on_message(frame.raw, frame.source, frame.url, 1, seen)  # type: ignore[arg-type]  # begin() suffices
     kinds: dict[tuple[str, bytes], Frame] = {}
@@ -119,7 +119,7 @@ def _shape(raw: bytes) -> bytes:
     return bytes(code for code in raw if code > 57 or code in b'"[]{}:')[:120]
 
 
-class _Symbols:
+class Symbols:
     """A sink that lists whatever it is told and writes nothing."""
 
     def __init__(self) -> None:

@@ -65,6 +65,7 @@ cdef class UpdateReader:
     cdef long long prefix(self, bytes data, const char *text, long long end) except -1
     @cython.locals(end=cython.longlong, key=bytes, known=Route)
     cpdef bint learn(self, bytes frame, str symbol, Chain chain) except -1
+    @cython.locals(route=Route)
     cpdef bint forget(self, Chain chain) except -1
     cpdef bint take(self, object frame, long long receive_ns, object sink) except -1
     @cython.locals(end=cython.longlong, at=cython.longlong, route=Route, chain=Chain, buffer=TapeBuffer, start=cython.longlong, stamp=cython.longlong, event_ns=cython.longlong, word=cython.longlong, flag=cython.longlong, last_id=cython.longlong, count=cython.longlong)

@@ -266,8 +266,10 @@ class UpdateReader:
 
     def forget(self, chain: Chain) -> bool:
         """Leave the updates of *chain* alone until one of them is learnt again."""
-        for key in [key for key, route in self.routes.items() if route.chain is chain]:
-            del self.routes[key]
+        for key in list(self.routes):
+            route = self.routes[key]
+            if route.chain is chain:
+                del self.routes[key]
         return True
 
     def take(self, frame: bytes | memoryview, receive_ns: int, sink: Sink) -> bool:
