@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from quotewright.errors import InputError
+from quotewright.model.names import instrument_name
 from quotewright_plugins.exchanges.binance.adapter import BinanceAdapter
 from quotewright_plugins.exchanges.binance.exchange_info import guess_instrument, infer
 from tests.recorded import recorded
@@ -75,8 +76,11 @@ STATUS = {
     "TRADING": "trading",
     "BREAK": "halted",
     "CANCEL_ONLY": "cancel_only",
-    "PENDING_TRADING": "pending",
-    "NEW": "new",
+    "PENDING_TRADING": "closed",
+    "PRE_DELIVERING": "cancel_only",
+    "SETTLING": "closed",
+    "NEW": "halted",
+    "": "trading",
 }
 
 
@@ -92,6 +96,8 @@ BAD = {
     "an error": b'{"code":-1003,"msg":"x"}',
     "a tick that is no number": body(spot(filters=[{"filterType": "PRICE_FILTER", "tickSize": "abc"}])),
     "an infinite lot": body(spot(filters=[{"filterType": "LOT_SIZE", "stepSize": "Infinity"}])),
+    "a lot of 400 digits": body(spot(filters=[{"filterType": "LOT_SIZE", "stepSize": "1e400"}])),
+    "a tick too fine": body(spot(filters=[{"filterType": "PRICE_FILTER", "tickSize": "1e-400"}])),
     "a negative minimum": body(spot(filters=[{"filterType": "NOTIONAL", "minNotional": "-1"}])),
 }
 
@@ -118,6 +124,8 @@ GUESSES = {
     ("ADAEUR", "spot"): "ADA-EUR.spot@binance",
     ("BTCFDUSD", "spot"): "BTC-FDUSD.spot@binance",
     ("ETHBTC", "spot"): "ETH-BTC.spot@binance",
+    ("BTC-251219-89000-C", "option"): "BTC-USDT.251219-89000-C@binance",
+    ("DOGE-231006-0.06-P", "option"): "DOGE-USDT.231006-0.06-P@binance",
 }
 
 
@@ -130,6 +138,47 @@ def test_a_symbol_alone_tells_the_name(asked, name):
 def test_a_symbol_of_an_unknown_quote_is_refused(symbol):
     with pytest.raises(InputError, match="--instruments"):
         guess_instrument(symbol, "spot")
+
+
+def option(symbol: str = "BTC-261225-90000.5-C", **changes: object) -> dict[str, object]:
+    filters = [
+        {"filterType": "PRICE_FILTER", "minPrice": "5", "maxPrice": "80000", "tickSize": "5.000"},
+        {"filterType": "LOT_SIZE", "minQty": "0.01", "maxQty": "100", "stepSize": "0.01"},
+    ]
+    base = {"symbol": symbol, "side": "CALL", "strikePrice": "90000.5", "underlying": "BTCUSDT", "unit": 1}
+    return {**base, "quoteAsset": "USDT", "filters": filters, "expiryDate": 1, **changes}
+
+
+def test_an_option_is_named_by_its_terms_and_listed_under_its_own_key():
+    text = json.dumps({"optionSymbols": [option(), option("ETH-261225-3000-P", unit="0.1")], "symbols": []}).encode()
+    one, other = BinanceAdapter("option").instruments(text)
+    assert (one.name, one.kind, one.settle) == ("BTC-USDT.261225-90000.5-C@binance", "option", "USDT")
+    assert (one.price_decimals, one.tick_steps, one.size_decimals, one.min_quantity_steps) == (0, 5, 2, 1)
+    assert (one.status, one.is_inverse, one.contract_size) == ("trading", False, 1)
+    assert (other.contract_size, other.base) == (Decimal("0.1"), "ETH")
+    assert instrument_name(one.name).kind == "option"
+    guess = guess_instrument(one.symbol, "option")
+    assert guess == {key: value for key, value in attrs.asdict(one).items() if key in guess}
+    with pytest.raises(InputError, match="under optionSymbols"):
+        BinanceAdapter("option").instruments(body(spot()))
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["BTC-251319-89000-C", "BTC-251219-0-C", "BTC-251219-8e4-C", "BTC-251219-89000-X", "BTC-89000-C", "BTCUSDT", ""],
+)
+def test_what_is_no_option_is_refused(symbol):
+    with pytest.raises(InputError, match="BTC-251219-89000-C"):
+        guess_instrument(symbol, "option")
+
+
+def test_a_coin_settled_contract_is_worth_its_size_in_dollars():
+    listed = usdm("BTCUSD_PERP", "PERPETUAL") | {"quoteAsset": "USD", "marginAsset": "BTC", "contractSize": 100}
+    del listed["status"]
+    (one,) = BinanceAdapter("coinm").instruments(body(listed | {"contractStatus": "DELIVERING"}))
+    assert (one.name, one.is_inverse, one.contract_size) == ("BTC-USD.perp@binance", True, 100)
+    assert (one.settle, one.status) == ("BTC", "closed")
+    assert one.quote_quantity(Decimal(3), Decimal(50_000)) == 300
 
 
 def test_inferred_fields_are_marked():

@@ -416,13 +416,20 @@ def test_a_frame_of_another_exchange_writes_nothing():
     assert run.adapter.counters.errors == 2
 
 
-def test_partial_depth_is_not_taken_for_a_diff():
+def test_partial_depth_beside_diffs_is_counted_and_left():
     run = Run("usdm")
-    assert run.ws(combined("btcusdt@depth20@100ms", update("usdm", 1, 2))) == []
+    run.ws(update("usdm", 499, 500))
+    run.rest(snapshot(500), URL["usdm"])
+    before = run.book()
+    assert run.ws(combined("btcusdt@depth20@100ms", update("usdm", 501, 502))) == []
+    assert run.ws(combined("btcusdt@depth20@100ms", b"{}")) == []
+    assert run.adapter.counters.ignored == {"partial_depth": 1}
+    assert run.adapter.counters.errors == 1
+    assert run.book() == before
     spot = Run("spot")
     assert spot.ws(b'{"lastUpdateId":160,"bids":[["100.00","1"]],"asks":[]}') == []
-    assert run.adapter.counters.ignored == spot.adapter.counters.ignored == {"partial_depth": 1}
-    assert not run.adapter.books
+    assert spot.adapter.counters.ignored == {"partial_depth": 1}
+    assert not spot.adapter.books
 
 
 def test_an_array_of_all_markets_is_read_one_by_one():
@@ -465,7 +472,7 @@ def test_subscriptions_name_the_documented_streams():
 
 
 def test_an_unknown_market_is_refused_by_name():
-    with pytest.raises(ConfigError, match="spot, usdm, coinm, was 'margin'"):
+    with pytest.raises(ConfigError, match="spot, usdm, coinm, option, was 'margin'"):
         BinanceAdapter("margin")
 
 

@@ -11,6 +11,8 @@ import msgspec
 
 from quotewright.errors import InputError
 from quotewright.model.instrument import Instrument
+from quotewright_plugins.exchanges.binance.options import option_terms
+from quotewright_plugins.exchanges.binance.prints import STATUS
 
 QUOTES = (
     *("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "USDS", "USD1", "XUSD", "BFUSD", "UST", "DAI", "PAX", "VAI"),
@@ -23,38 +25,24 @@ QUOTES = (
 _BY_LENGTH = sorted(QUOTES, key=lambda quote: (-len(quote), quote))
 _DELIVERY = re.compile(r"(\w+?)_(\d{6}|PERP)")
 
-STATUS = {
-    "TRADING": "trading",
-    "CANCEL_ONLY": "cancel_only",
-    "HALT": "halted",
-    "BREAK": "halted",
-    "END_OF_DAY": "halted",
-    "PENDING_TRADING": "pending",
-    "PRE_DELIVERING": "cancel_only",
-    "DELIVERING": "closed",
-    "DELIVERED": "closed",
-    "PRE_SETTLE": "cancel_only",
-    "SETTLING": "closed",
-    "CLOSE": "closed",
-}
-"""Our word for each status that Binance documents; any other is kept in lower case."""
-
 
 class _Symbol(msgspec.Struct):
     symbol: str
-    baseAsset: str
     quoteAsset: str
     filters: list[dict[str, Any]]
+    baseAsset: str = ""
     status: str = ""
     contractStatus: str = ""
     contractType: str = ""
     marginAsset: str = ""
     contractSize: Any = 1
     baseAssetPrecision: int = 8
+    unit: Any = 1
 
 
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Symbol]
+    symbols: list[_Symbol] = []
+    optionSymbols: list[_Symbol] = []
 
 
 _DECODER = msgspec.json.Decoder(_ExchangeInfo, float_hook=Decimal)
@@ -66,7 +54,11 @@ def read_exchange_info(body: bytes, market: str) -> list[Instrument]:
         answer = _DECODER.decode(body)
     except msgspec.MsgspecError as error:
         raise InputError(f"binance exchangeInfo: should be an object with symbols, {error}") from None
-    return [_instrument(symbol, market) for symbol in answer.symbols]
+    listed = answer.optionSymbols if market == "option" else answer.symbols
+    if not listed:
+        key = "optionSymbols" if market == "option" else "symbols"
+        raise InputError(f"binance exchangeInfo: should list instruments of {market} under {key}")
+    return [_instrument(symbol, market) for symbol in listed]
 
 
 def _instrument(symbol: _Symbol, market: str) -> Instrument:
@@ -79,7 +71,7 @@ def _instrument(symbol: _Symbol, market: str) -> Instrument:
             value = Decimal(str(entry.get(key, default)))
         except InvalidOperation:
             value = Decimal("NaN")
-        if not value.is_finite() or value < 0:
+        if not value.is_finite() or value < 0 or value.adjusted() > 40 or (value and value.adjusted() < -18):
             raise InputError(f"binance exchangeInfo: {symbol.symbol}: {key} should be a decimal, was {entry[key]!r}")
         return value
 
@@ -88,11 +80,14 @@ def _instrument(symbol: _Symbol, market: str) -> Instrument:
     most = number(lot, "maxQty")
     price_decimals = _decimals(tick)
     lot_decimals = _decimals(step)
-    size_decimals = 0 if market == "coinm" else max(lot_decimals, min(symbol.baseAssetPrecision, 8))
+    finest = {"coinm": 0, "option": lot_decimals}.get(market, min(symbol.baseAssetPrecision, 8))
+    size_decimals = max(lot_decimals, finest)
     while size_decimals > lot_decimals and most.scaleb(size_decimals) > 1 << 60:
         size_decimals -= 1
-    base, quote = symbol.baseAsset, symbol.quoteAsset
     suffix = _suffix(symbol.symbol, market)
+    base = option_terms(symbol.symbol).base if market == "option" else symbol.baseAsset
+    quote = symbol.quoteAsset
+    size = number({"size": symbol.unit if market == "option" else symbol.contractSize}, "size") or Decimal(1)
     return Instrument(
         name=f"{base}-{quote}.{suffix}@binance",
         symbol=symbol.symbol,
@@ -105,18 +100,34 @@ def _instrument(symbol: _Symbol, market: str) -> Instrument:
         size_decimals=size_decimals,
         tick_steps=int(tick.scaleb(price_decimals)),
         lot_steps=int(step.scaleb(size_decimals)),
-        contract_size=Decimal(str(symbol.contractSize)),
+        contract_size=size,
         is_inverse=market == "coinm",
         min_quantity_steps=int(number(lot, "minQty").scaleb(size_decimals)),
         max_quantity_steps=int(most.scaleb(size_decimals)),
         min_notional=number(notional, "minNotional") or number(notional, "notional"),
-        status=_status(symbol.status or symbol.contractStatus),
+        status=STATUS.get(symbol.status or symbol.contractStatus or "TRADING", "halted"),
     )
 
 
 def guess_instrument(symbol: str, market: str) -> dict[str, Any]:
-    """Return the fields of an Instrument that *symbol* alone tells; raises InputError if its quote is not known."""
+    """Return the fields of an Instrument that *symbol* alone tells; raises InputError if its quote is not known.
+
+    Options are quoted and settled in USDT, unless the metadata says otherwise.
+    """
     suffix = _suffix(symbol, market)
+    if market == "option":
+        base = option_terms(symbol).base
+        return {
+            "name": f"{base}-USDT.{suffix}@binance",
+            "symbol": symbol,
+            "venue": "binance",
+            "kind": "option",
+            "base": base,
+            "quote": "USDT",
+            "settle": "USDT",
+            "is_inverse": False,
+            "contract_size": Decimal(1),
+        }
     pair = symbol if market == "spot" else symbol.partition("_")[0]
     quotes = ("USD",) if market == "coinm" else _BY_LENGTH
     quote = next((quote for quote in quotes if pair.endswith(quote) and len(pair) > len(quote)), None)
@@ -147,16 +158,15 @@ def infer(instrument: Instrument, **fields: Any) -> Instrument:
 def _suffix(symbol: str, market: str) -> str:
     if market == "spot":
         return "spot"
+    if market == "option":
+        terms = option_terms(symbol)
+        return f"{terms.day}-{terms.strike}-{terms.right}"
     matched = _DELIVERY.fullmatch(symbol)
     return "perp" if matched is None or matched.group(2) == "PERP" else matched.group(2)
 
 
 def _kind(suffix: str) -> str:
-    return suffix if suffix in ("spot", "perp") else "future"
-
-
-def _status(word: str) -> str:
-    return STATUS.get(word, word.lower() or "trading")
+    return suffix if suffix in ("spot", "perp") else "option" if "-" in suffix else "future"
 
 
 def _decimals(number: Decimal) -> int:

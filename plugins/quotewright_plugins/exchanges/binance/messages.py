@@ -1,11 +1,13 @@
 """The shapes of Binance market data, as msgspec structs; level arrays stay raw text for the sink's scanner.
 
-Source: Binance API documentation of the third quarter of 2026 (spot ``/api/v3``, USD-M ``/fapi``, COIN-M ``/dapi``).
+Source: Binance API documentation of the third quarter of 2026 (spot ``/api/v3``, USD-M ``/fapi``, COIN-M ``/dapi``,
+options ``/eapi``). The options' shapes before December 2025 are told by their keys and read too.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -103,15 +105,106 @@ class ForceOrder(msgspec.Struct, gc=False, tag_field="e", tag="forceOrder"):
     E: Stamp
 
 
-class Snapshot(msgspec.Struct, gc=False):
-    """REST answer of ``/depth``. Spot sends no time and nobody but COIN-M the symbol."""
+class Ticker(msgspec.Struct, gc=False, tag_field="e", tag="24hrTicker"):
+    """Statistics of 24 hours, of which the last price is read."""
 
-    lastUpdateId: Id
+    s: str
+    c: str
+    E: Stamp
+
+
+class IndexPrice(msgspec.Struct, gc=False, tag_field="e", tag="indexPriceUpdate"):
+    """Index price of a pair (COIN-M), which all contracts of the pair share."""
+
+    i: str
+    p: str
+    E: Stamp
+
+
+class ContractInfo(msgspec.Struct, gc=False):
+    """A contract was listed, settled or changed; ``cs`` is its state of trading."""
+
+    s: str
+    cs: str
+    E: Stamp = 0
+
+
+class OptionDepth(msgspec.Struct, gc=False):
+    """Image of an option's book before December 2025; ``u`` came at the end of 2022."""
+
+    s: str
+    b: msgspec.Raw
+    a: msgspec.Raw
+    E: Stamp = 0
+    T: Stamp = 0
+    u: Id = NO_ID
+
+
+class OptionTrade(msgspec.Struct, gc=False, tag_field="e", tag="trade"):
+    """One fill of an option. ``S`` is the taker's side: BUY, SELL, or 1, -1 in the older shape, whose ``t`` is text."""
+
+    s: str
+    t: Id | str
+    p: str
+    q: str
+    E: Stamp
+    T: Stamp = 0
+    m: bool | None = None
+    S: str = ""
+    X: str = ""
+
+
+class OptionTold(msgspec.Struct, gc=False):
+    """What is told of an option: all of it by ``markPrice`` (before December 2025 by the ticker), else a part."""
+
+    s: str
+    E: Stamp
+    T: Stamp = 0
+    c: str = ""
+    mp: str = ""
+    i: str = ""
+    bo: str | None = None
+    ao: str = ""
+    bq: str = ""
+    aq: str = ""
+    b: str = ""
+    a: str = ""
+    d: str = ""
+    g: str = ""
+    v: str = ""
+    t: str = ""
+    vo: str = ""
+
+
+class OptionInterest(msgspec.Struct, gc=False):
+    """Open interest of an option, in contracts."""
+
+    s: str
+    o: str
+    E: Stamp = 0
+
+
+class OptionIndex(msgspec.Struct, gc=False):
+    """Index price of what options are on."""
+
+    s: str
+    p: str
+    E: Stamp = 0
+
+
+class Snapshot(msgspec.Struct, gc=False):
+    """REST answer of ``/depth``, and spot's partial depth. Spot sends no time and nobody but COIN-M the symbol.
+
+    Options called the id ``u`` before December 2025.
+    """
+
     bids: msgspec.Raw
     asks: msgspec.Raw
+    lastUpdateId: Id | None = None
     E: Stamp = 0
     T: Stamp = 0
     symbol: str = ""
+    u: Id | None = None
 
 
 class OpenInterest(msgspec.Struct):
@@ -133,40 +226,28 @@ class PremiumIndex(msgspec.Struct):
     time: Stamp = 0
 
 
-class CombinedDepth(msgspec.Struct, gc=False):
-    data: Depth
+T = TypeVar("T")
 
 
-class CombinedTrade(msgspec.Struct, gc=False):
-    data: Trade
+class Combined(msgspec.Struct, Generic[T], gc=False):
+    """A frame of a combined stream: ``{"stream","data"}``."""
 
-
-class CombinedAggTrade(msgspec.Struct, gc=False):
-    data: AggTrade
-
-
-class CombinedBestQuote(msgspec.Struct, gc=False):
-    data: BestQuote
-
-
-class CombinedMarkPrice(msgspec.Struct, gc=False):
-    data: MarkPrice
-
-
-class CombinedForceOrder(msgspec.Struct, gc=False):
-    data: ForceOrder
+    data: T
 
 
 class Head(msgspec.Struct, gc=False):
     """What tells one frame from another: the envelope's keys, the event's name, and keys of frames without a name.
 
-    ``stream`` and ``data`` come on combined streams; ``result``, ``error``, ``code`` answer control frames.
+    ``stream`` and ``data`` come on combined streams; ``result``, ``error``, ``code`` answer control frames; ``st`` says
+    of which futures an event is, where streams carry both (1 USD-M, 2 COIN-M).
     """
 
     stream: str = ""
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     e: str = ""
     lastUpdateId: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    st: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    bids: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     u: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     B: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -175,37 +256,72 @@ class Head(msgspec.Struct, gc=False):
     msg: str = ""
 
 
-COMBINED: dict[str, msgspec.json.Decoder[Any]] = {
-    "depth": msgspec.json.Decoder(CombinedDepth),
-    "trade": msgspec.json.Decoder(CombinedTrade),
-    "aggTrade": msgspec.json.Decoder(CombinedAggTrade),
-    "bookTicker": msgspec.json.Decoder(CombinedBestQuote),
-    "markPrice": msgspec.json.Decoder(CombinedMarkPrice),
-    "forceOrder": msgspec.json.Decoder(CombinedForceOrder),
-}
-"""Decoders of whole combined frames, by the word before the pace in the stream's name."""
+class Kind:
+    """How one event is read: alone, and in the frame of a combined stream."""
 
-PLAIN: dict[str, msgspec.json.Decoder[Any]] = {
-    "depthUpdate": msgspec.json.Decoder(Depth),
-    "trade": msgspec.json.Decoder(Trade),
-    "aggTrade": msgspec.json.Decoder(AggTrade),
-    "bookTicker": msgspec.json.Decoder(BestQuote),
-    "markPriceUpdate": msgspec.json.Decoder(MarkPrice),
-    "forceOrder": msgspec.json.Decoder(ForceOrder),
-}
-"""Decoders of the frame itself, or of ``data`` of a combined one, by the event's name."""
+    __slots__ = ("combined", "name", "plain")
 
-CHANNEL_OF_EVENT = {
-    "depthUpdate": "depth",
-    "trade": "trade",
-    "aggTrade": "aggTrade",
-    "bookTicker": "bookTicker",
-    "markPriceUpdate": "markPrice",
-    "forceOrder": "forceOrder",
+    def __init__(self, name: str, shape: Any) -> None:
+        self.name = name
+        self.plain: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+        self.combined: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Combined[shape])
+
+
+_SPOT: dict[str, Any] = {"depthUpdate": Depth, "trade": Trade, "aggTrade": AggTrade, "bookTicker": BestQuote}
+_FUTURES: dict[str, Any] = {
+    **_SPOT,
+    "markPriceUpdate": MarkPrice,
+    "indexPriceUpdate": IndexPrice,
+    "24hrTicker": Ticker,
+    "forceOrder": ForceOrder,
+    "contractInfo": ContractInfo,
 }
+_OPTION: dict[str, Any] = {
+    "depthUpdate": Depth,
+    "depth": OptionDepth,
+    "trade": OptionTrade,
+    "bookTicker": BestQuote,
+    "24hrTicker": OptionTold,
+    "markPrice": OptionTold,
+    "openInterest": OptionInterest,
+    "index": OptionIndex,
+    "indexPrice": OptionIndex,
+    "optionSymbol": ContractInfo,
+}
+
+
+def _kinds(shapes: dict[str, Any]) -> dict[str, Kind]:
+    return {name: Kind(name, shape) for name, shape in shapes.items()}
+
+
+SPOT_KINDS, FUTURES_KINDS, OPTION_KINDS = _kinds(_SPOT), _kinds(_FUTURES), _kinds(_OPTION)
+KINDS: Mapping[str, Mapping[str, Kind]] = {
+    "spot": SPOT_KINDS,
+    "usdm": FUTURES_KINDS,
+    "coinm": FUTURES_KINDS,
+    "option": OPTION_KINDS,
+}
+"""Events that are read, by market and by the event's name."""
+
+CHANNELS: Mapping[str, tuple[str, ...]] = {
+    "depth": ("depthUpdate",),
+    "trade": ("trade",),
+    "aggTrade": ("aggTrade",),
+    "bookTicker": ("bookTicker", ""),
+    "markPrice": ("markPriceUpdate", "markPrice"),
+    "indexPrice": ("indexPriceUpdate",),
+    "ticker": ("24hrTicker",),
+    "forceOrder": ("forceOrder",),
+    "optionTrade": ("trade",),
+    "optionTicker": ("24hrTicker",),
+    "optionMarkPrice": ("markPrice",),
+    "index": ("index", "indexPrice"),
+}
+"""What a stream carries, by the first word of its channel; other words are judged by their events alone."""
 
 HEAD = msgspec.json.Decoder(Head)
 SNAPSHOT = msgspec.json.Decoder(Snapshot)
+COMBINED_SNAPSHOT = msgspec.json.Decoder(Combined[Snapshot])
 OPEN_INTEREST = msgspec.json.Decoder(OpenInterest)
 PREMIUM_INDEX = msgspec.json.Decoder(PremiumIndex)
 RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])

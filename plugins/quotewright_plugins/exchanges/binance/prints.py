@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quotewright.errors import InputError
 from quotewright.feed import BadFrame, FeedAdapter
-from quotewright.kernel.codes import AGGREGATED, BUY, NO_MARKET, NO_SIDE, SELL
+from quotewright.kernel.codes import AGGREGATED, BUY, NO_MARKET, NO_SIDE, SELL, STATUS_NAMES
 from quotewright_plugins.exchanges.binance import messages
 from quotewright_plugins.exchanges.binance.messages import (
     NO_ID,
     AggTrade,
     BestQuote,
+    ContractInfo,
     ForceOrder,
+    IndexPrice,
     MarkPrice,
+    Ticker,
     Trade,
     nanoseconds,
 )
@@ -21,17 +26,51 @@ from quotewright_plugins.exchanges.binance.messages import (
 if TYPE_CHECKING:
     from quotewright.tape.sink import Sink
 
+STATUS = {
+    "TRADING": "trading",
+    "CANCEL_ONLY": "cancel_only",
+    "PRE_DELIVERING": "cancel_only",
+    "PRE_SETTLE": "cancel_only",
+    "PENDING_TRADING": "closed",
+    "DELIVERING": "closed",
+    "DELIVERED": "closed",
+    "SETTLING": "closed",
+    "CLOSE": "closed",
+    "EXPIRED": "closed",
+}
+"""Our word for each state that Binance documents; any other (HALT, BREAK, END_OF_DAY, …) is taken for halted."""
+
 _RECENT = 256
+_STALE_RUN = 100
+_NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?")
 
 
 class _Symbol:
     """What the adapter remembers of one symbol beside its book: what was printed, which best quote was last."""
 
-    __slots__ = ("best_id", "last_aggregate", "last_aggregate_trade", "last_trade", "recent", "symbol", "trades_seen")
+    __slots__ = (
+        "best_id",
+        "index",
+        "last_aggregate",
+        "last_aggregate_trade",
+        "last_trade",
+        "pair",
+        "recent",
+        "stale_run",
+        "symbol",
+        "told_ns",
+        "trades_seen",
+    )
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
+        self.pair = symbol.partition("_")[0]
+        self.index = ""
+        """The pair's index price as it was written last."""
+        self.told_ns = 0
+        """Time of the last reference or ticker: open interest comes without one."""
         self.best_id = NO_ID
+        self.stale_run = 0
         self.last_trade = NO_ID
         self.recent: list[int] = []
         self.trades_seen = False
@@ -46,6 +85,15 @@ class Prints(FeedAdapter):
         super().__init__()
         self._is_spot = is_spot
         self._symbols: dict[str, _Symbol] = {}
+        self._indexes: dict[str, str] = {}
+        """Index prices by pair, where they come on streams of their own."""
+
+    def on_close(self, receive_ns: int, sink: Sink, symbols: Iterable[str] | None = None) -> None:
+        symbols = None if symbols is None else list(symbols)
+        super().on_close(receive_ns, sink, symbols)
+        for symbol in self._symbols if symbols is None else symbols:
+            if symbol in self._symbols:
+                self._symbols[symbol].best_id = NO_ID
 
     def _symbol(self, symbol: str, sent: str) -> _Symbol | None:
         """Return what is remembered of *symbol*; None if it is not followed."""
@@ -69,13 +117,15 @@ class Prints(FeedAdapter):
                 return
         if not (event.b and event.B and event.a and event.A):
             raise BadFrame("number", f"{symbol} best quote: a price or a size is empty")
-        if event.u < known.best_id:
+        if event.u < known.best_id and self.is_sequenced:
             self.counters.stale_dropped += 1
+            known.stale_run += 1
+            if known.stale_run >= _STALE_RUN:  # the venue counts anew
+                known.best_id = NO_ID
             return
-        stamp = event.T or event.E
-        if sink.begin(
-            symbol, stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000, receive_ns, 0, event.u
-        ):
+        sent = nanoseconds(event.E)
+        happened = nanoseconds(event.T) or sent
+        if sink.begin(symbol, happened, receive_ns, 0, event.u, happened if self.market_name == "option" else sent):
             try:
                 sink.best(event.b, event.B, event.a, event.A)
             except InputError:
@@ -83,6 +133,7 @@ class Prints(FeedAdapter):
                 raise
             sink.end()
         known.best_id = event.u
+        known.stale_run = 0
 
     def _on_trade(self, event: Trade, symbol: str, receive_ns: int, sink: Sink) -> None:
         known = self._symbol(symbol, event.s)
@@ -147,12 +198,13 @@ class Prints(FeedAdapter):
         self.counters.trades += 1
 
     def _on_mark(self, event: MarkPrice, symbol: str, receive_ns: int, sink: Sink) -> None:
-        if self._symbol(symbol, event.s) is not None:
-            self._reference(symbol, event.E, receive_ns, event.p, event.i, event.r, event.T, sink)
+        known = self._symbol(symbol, event.s)
+        if known is not None:
+            self._reference(known, event.E, receive_ns, event.p, event.i, event.r, event.T, sink)
 
     def _reference(
         self,
-        symbol: str,
+        known: _Symbol,
         stamp: int,
         receive_ns: int,
         mark: str,
@@ -161,19 +213,61 @@ class Prints(FeedAdapter):
         next_stamp: int,
         sink: Sink,
     ) -> None:
-        """Write mark price, index price and funding as one message; dated futures send no rate."""
-        if not sink.begin(symbol, nanoseconds(stamp), receive_ns):
+        """Write mark price, index price and funding as one message; dated futures have no rate, or none that is due."""
+        event_ns = nanoseconds(stamp)
+        if sink.begin(known.symbol, event_ns, receive_ns):
+            try:
+                sink.mark(mark)
+                if index:
+                    sink.index(index)
+                else:
+                    self._pair_index(known, sink)
+                if rate and next_stamp:
+                    sink.funding(rate, nanoseconds(next_stamp))
+            except InputError:
+                sink.abandon()
+                raise
+            sink.end()
+        known.told_ns = max(known.told_ns, event_ns)
+
+    def _pair_index(self, known: _Symbol, sink: Sink) -> None:
+        """Write the index price of the contract's pair if it is news."""
+        index = self._indexes.get(known.pair, "")
+        if index and index != known.index:
+            sink.index(index)
+            known.index = index
+
+    def _on_index(self, event: IndexPrice, pair: str, receive_ns: int, sink: Sink) -> None:
+        """Hold the index price of a pair: it goes with the next message of each of its contracts."""
+        if event.i != pair:
+            raise BadFrame("symbol", f"the stream of {pair} carries {event.i!r}")
+        self._hold_index(pair, event.p)
+
+    def _hold_index(self, name: str, price: str) -> None:
+        if name in self._indexes or len(self._indexes) < self.book_limit:
+            self._indexes[name] = plain(price, "index price")
+
+    def _on_ticker(self, event: Ticker, symbol: str, receive_ns: int, sink: Sink) -> None:
+        known = self._symbol(symbol, event.s)
+        if known is None:
             return
-        try:
-            sink.mark(mark)
-            if index:
-                sink.index(index)
-            if rate:
-                sink.funding(rate, nanoseconds(next_stamp))
-        except InputError:
-            sink.abandon()
-            raise
-        sink.end()
+        event_ns = nanoseconds(event.E)
+        if sink.begin(symbol, event_ns, receive_ns):
+            try:
+                sink.last(event.c)
+                self._pair_index(known, sink)
+            except InputError:
+                sink.abandon()
+                raise
+            sink.end()
+        known.told_ns = max(known.told_ns, event_ns)
+
+    def _on_contract(self, event: ContractInfo, symbol: str, receive_ns: int, sink: Sink) -> None:
+        if self._symbol(symbol, event.s) is None:
+            return
+        if sink.begin(symbol, nanoseconds(event.E), receive_ns):
+            sink.status(STATUS_NAMES.index(STATUS.get(event.cs, "halted")))
+            sink.end()
 
     def _on_liquidation(self, event: ForceOrder, symbol: str, receive_ns: int, sink: Sink) -> None:
         order = event.o
@@ -190,13 +284,15 @@ class Prints(FeedAdapter):
                 raise
             sink.end()
 
-    def _on_open_interest(self, body: bytes, receive_ns: int, sink: Sink) -> None:
+    def _on_open_interest(self, body: bytes, expected: str, receive_ns: int, sink: Sink) -> None:
         answer = messages.OPEN_INTEREST.decode(body)
-        if self._symbol(answer.symbol, answer.symbol) is None:
+        known = self._symbol(expected or answer.symbol, answer.symbol)
+        if known is None:
             return
-        if sink.begin(answer.symbol, nanoseconds(answer.time), receive_ns):
+        if sink.begin(known.symbol, nanoseconds(answer.time), receive_ns, stamp_ns=known.told_ns):
             try:
                 sink.open_interest(answer.openInterest)
+                self._pair_index(known, sink)
             except InputError:
                 sink.abandon()
                 raise
@@ -204,9 +300,10 @@ class Prints(FeedAdapter):
 
     def _on_premium_index(self, body: bytes, receive_ns: int, sink: Sink) -> None:
         answer = messages.PREMIUM_INDEX.decode(body)
-        if self._symbol(answer.symbol, answer.symbol) is not None:
+        known = self._symbol(answer.symbol, answer.symbol)
+        if known is not None:
             self._reference(
-                answer.symbol,
+                known,
                 answer.time,
                 receive_ns,
                 answer.markPrice,
@@ -215,6 +312,13 @@ class Prints(FeedAdapter):
                 answer.nextFundingTime,
                 sink,
             )
+
+
+def plain(text: str, what: str) -> str:
+    """Return *text*, which is kept to be written later; BadFrame if it is no plain decimal number."""
+    if not _NUMBER.fullmatch(text):
+        raise BadFrame("number", f"{what} should be a decimal number, was {text[:40]!r}")
+    return text
 
 
 def _is_zero(size: str) -> bool:
