@@ -15,6 +15,7 @@ LIVE_SESSION: Final = "tests/framework/live/test_session.py"
 TERMS: Final = "tests/framework/kernel/test_terms.py"
 
 BINANCE: Final = "plugins/quotewright_plugins/exchanges/binance/adapter.py"
+BINANCE_BOOKS: Final = "plugins/quotewright_plugins/exchanges/binance/books.py"
 BYBIT: Final = "plugins/quotewright_plugins/exchanges/bybit"
 OKX: Final = "plugins/quotewright_plugins/exchanges/okx"
 LIVE: Final = "framework/quotewright/live"
@@ -35,11 +36,11 @@ MUTANTS: Final = {
     "m01": Mutant(f"{BYBIT}/books.py", "elif data.u > book.last_id + 1:  # 3 and 5", "elif False:"),
     "m02": Mutant(f"{BYBIT}/books.py", "elif data.u <= book.last_id:", "elif False:"),
     "m03": Mutant(
-        BINANCE,
+        BINANCE_BOOKS,
         "elif self._is_old(event, book.last_id, book.is_joining):",
         "elif not self._apply(book, event, receive_ns, 0, sink):",
     ),
-    "m04": Mutant(BINANCE, "        buffer.append(event)\n", "        pass\n"),
+    "m04": Mutant(BINANCE_BOOKS, "        buffer.append(event)\n", "        pass\n"),
     "m05": Mutant("framework/quotewright/feed.py", "if len(asked) >= self.snapshot_tries_per_minute:", "if False:"),
     "m06": Mutant(f"{LIVE}/feed_session.py", "if now_ns - last_ns >= silence_ns:", "if False:", (LIVE_SESSION,)),
     "m07": Mutant(f"{KERNEL}/book.py", "self.status = BOOK_SUSPECT", "self.status = BOOK_GOOD"),
@@ -52,7 +53,7 @@ MUTANTS: Final = {
         "self.last_error = text + chr(27)",
     ),
     "m12": Mutant(
-        BINANCE,
+        BINANCE_BOOKS,
         "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"  # noqa: E501
         "        self.counters.updates += 1\n        book.last_id = last_id\n",
         "            except InputError:\n                sink.end()\n                raise\n            sink.end()\n"
@@ -80,7 +81,7 @@ MUTANTS: Final = {
     ),
     "m21": Mutant(f"{LIVE}/frames.py", 'symbol = symbol if may_go else ""', "pass"),
     "m22": Mutant(
-        BINANCE,
+        BINANCE_BOOKS,
         '        if event.s != symbol:\n            raise BadFrame("symbol"',
         '        if False:\n            raise BadFrame("symbol"',
     ),
