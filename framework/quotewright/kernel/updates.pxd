@@ -1,14 +1,12 @@
 cimport cython
+from quotewright.kernel.layouts cimport UpdateLayout
 from quotewright.kernel.rows cimport TapeBuffer
 from quotewright.kernel.scanner cimport Scanner
 from quotewright.kernel.sink cimport Listed, TapeSink
 
 cdef long long BID, EVENT_ESTIMATED, FLAG_SHIFT, INSTRUMENT_SHIFT, LAST_BIT, LEVEL_DELETE, LEVEL_SET, OFFER, ROW_WORDS, SIDE_SHIFT
 cdef long long NOT_READ
-cdef long long OPEN, OPEN_ONE, SYMBOL, WORD, TEXT, FIRST, LAST, PREVIOUS, EVENT, SENT, NUMBER, ZERO, SEQUENCE, BIDS, OFFERS
-cdef long long OVERLAPS, LINKS, COUNTS
-cdef long long KIND, DEPTH, QUOTED, NAME, NAME_LENGTH, VALUE, VALUE_LENGTH, KEY_WORDS
-cdef long long MAX_KEYS, MAX_DEPTH, MAX_ROUTES, MICROSECONDS_FROM, LATEST_STAMP
+cdef long long BIDS, DEPTH, EVENT, FIRST, KEY_WORDS, KIND, LAST, LINKS, MICROSECONDS_FROM, NAME, NAME_LENGTH, OPEN_ONE, OVERLAPS, PREVIOUS, QUOTED, SENT, SEQUENCE, SYMBOL, VALUE, VALUE_LENGTH, WORD, ZERO, MAX_DEPTH, MAX_ROUTES
 
 cdef bint is_same(const char *text, long long at, long long end, const char *other, long long other_at, long long length) except -1
 
@@ -37,19 +35,6 @@ cdef class Route:
     cdef long long price_decimals
     cdef long long size_decimals
 
-cdef class UpdateLayout:
-    cdef bytes start
-    cdef long long quotes
-    cdef long long latest
-    cdef long long first_side
-    cdef long long depth
-    cdef long long rule
-    cdef bint has_actions
-    cdef long long count
-    cdef long long needed
-    cdef long long[::1] keys
-    cdef bytes names
-
 cdef class UpdateReader:
     cdef UpdateLayout layout
     cdef Tally tally
@@ -65,7 +50,7 @@ cdef class UpdateReader:
     cdef long long prefix(self, bytes data, const char *text, long long end) except -1
     @cython.locals(end=cython.longlong, key=bytes, known=Route)
     cpdef bint learn(self, bytes frame, str symbol, Chain chain) except -1
-    @cython.locals(route=Route)
+    @cython.locals(key=bytes, route=Route)
     cpdef bint forget(self, Chain chain) except -1
     cpdef bint take(self, object frame, long long receive_ns, object sink) except -1
     @cython.locals(end=cython.longlong, at=cython.longlong, route=Route, chain=Chain, buffer=TapeBuffer, start=cython.longlong, stamp=cython.longlong, event_ns=cython.longlong, word=cython.longlong, flag=cython.longlong, last_id=cython.longlong, count=cython.longlong)

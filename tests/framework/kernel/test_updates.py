@@ -11,9 +11,10 @@ import pytest
 from quotewright.errors import InputError
 from quotewright.feed import BookState, Counters, FeedBook
 from quotewright.kernel.codes import ROW_WORDS
+from quotewright.kernel.layouts import UpdateLayout
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.sink import TapeSink
-from quotewright.kernel.updates import UpdateLayout, UpdateReader
+from quotewright.kernel.updates import UpdateReader
 
 GOOD = BookState.SYNCHRONISED
 LAYOUTS = {

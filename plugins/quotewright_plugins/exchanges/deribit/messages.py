@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from quotewright.errors import InputError
-from quotewright.kernel.updates import UpdateLayout
+from quotewright.kernel.layouts import UpdateLayout
 
 MILLISECOND = 1_000_000
 MOST_MS = 9_200_000_000_000

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from quotewright.feed import BadFrame
-from quotewright.kernel.updates import UpdateLayout
+from quotewright.kernel.layouts import UpdateLayout
 
 MILLISECOND = 1_000_000
 NO_SEQ = -2
