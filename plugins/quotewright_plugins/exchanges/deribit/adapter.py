@@ -322,10 +322,12 @@ class DeribitAdapter(Books):
     def detect_market(cls, raw: bytes, url: str | None = None) -> str | None:
         if url:
             try:
-                host = urlsplit(url).hostname or ""
+                parts = urlsplit(url)
+                host = parts.hostname or ""
             except ValueError:
                 return None
-            return "" if host == "deribit.com" or host.endswith(".deribit.com") else None
+            is_ours = host == "deribit.com" or host.endswith(".deribit.com")
+            return "" if is_ours or parts.path.startswith(("/ws/api/v2", "/api/v2/public/")) else None
         try:
             head = messages.HEAD.decode(raw)
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
