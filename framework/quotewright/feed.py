@@ -116,6 +116,7 @@ class Counters(Tally):
     stale_dropped: int = 0
     gaps: int = 0
     resyncs: int = 0
+    thin: int = 0
     trades: int = 0
     duplicate_trades: int = 0
     missing_trades: int = 0
@@ -343,6 +344,14 @@ class FeedAdapter:
         if book is not None and book.state is BookState.SYNCHRONISED:
             self.lose(book, 0, receive_ns, sink)
             self.request(book, receive_ns)
+
+    def on_thin(self, symbol: str, receive_ns: int, sink: Sink) -> None:
+        """Take note that hardly any known level of a book is left: what lies behind them must be asked for.
+
+        A snapshot tells so many levels, later messages tell changes only; who applies the rows sees them run out.
+        """
+        self.counters.thin += 1
+        self.resync(symbol, receive_ns, sink)
 
     def instruments(self, body: bytes) -> list[Instrument]:
         """Return the instruments in the venue's metadata answer; a body of another shape raises InputError."""

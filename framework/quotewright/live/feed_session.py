@@ -274,9 +274,9 @@ class FeedSession:
 
     # What may be asked of it.
 
-    def resync(self, symbol: str, now_ns: int) -> None:
-        """Give a book up: it stayed crossed, or its updates were shed."""
-        self._resync(symbol, now_ns)
+    def resync(self, symbol: str, now_ns: int, is_thin: bool = False) -> None:
+        """Give a book up: it stayed crossed, its updates were shed, or hardly a known level is left (*is_thin*)."""
+        self._resync(symbol, now_ns, is_thin)
         book = self.adapter.book(symbol)
         if book is not None:  # what was shed may have been the snapshot that it waits for
             self.adapter.request(book, now_ns)
@@ -513,10 +513,10 @@ class FeedSession:
                 if one.stream.symbol == symbol and one.stream.channel == "book":
                     line.connection.ask_again(name, now_ns)
 
-    def _resync(self, symbol: str, now_ns: int) -> None:
+    def _resync(self, symbol: str, now_ns: int, is_thin: bool = False) -> None:
         if self.recorder is not None:
             self.recorder.resynced(symbol, now_ns)
-        self.adapter.resync(symbol, now_ns, self.sink)
+        (self.adapter.on_thin if is_thin else self.adapter.resync)(symbol, now_ns, self.sink)
 
     def book_subscription(self, symbol: str) -> Subscription | None:
         """Return the subscription that carries the book of *symbol* now."""

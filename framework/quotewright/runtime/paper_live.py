@@ -139,7 +139,7 @@ class LiveRun:
             if book is None or book.state is not BookState.SYNCHRONISED or view.book.status == BOOK_GOOD:
                 self._bad_since.pop(symbol, None)
                 if view.is_book_good and self._depth.is_used_up(symbol, view.book):
-                    feed.resync(symbol, self.market.feed.clock.now_ns())
+                    feed.resync(symbol, self.market.feed.clock.now_ns(), is_thin=True)
             elif now_ns - self._bad_since.setdefault(symbol, now_ns) >= CROSSED_NS:
                 del self._bad_since[symbol]
                 feed.resync(symbol, self.market.feed.clock.now_ns())

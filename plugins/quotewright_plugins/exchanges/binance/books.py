@@ -252,6 +252,10 @@ class Books(Options):
         else:
             super().request(book, now_ns)
 
+    def on_thin(self, symbol: str, receive_ns: int, sink: Sink) -> None:
+        if symbol not in self._images:  # an image tells all there is
+            super().on_thin(symbol, receive_ns, sink)
+
     # Snapshots over REST.
 
     def _ask_again(self, symbol: str, receive_ns: int) -> None:
