@@ -230,6 +230,7 @@ class Prints(FeedAdapter):
         has_funding = False
         terms = option_terms(symbol)
         if terms is not None:
+            told(data.index_price, "index_price")  # not shown of options, but no message is half believed
             greeks = data.greeks or _NO_GREEKS
             summary = OptionSummary(
                 right=terms.right,
