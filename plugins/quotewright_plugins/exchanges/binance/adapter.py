@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError
-from quotewright.feed import BadFrame, Source, Stream
+from quotewright.feed import BadFrame, BookState, Source, Stream
+from quotewright.kernel.updates import UpdateReader
 from quotewright_plugins.exchanges.binance import messages
 from quotewright_plugins.exchanges.binance.books import UNREADABLE, Books, told
 from quotewright_plugins.exchanges.binance.detection import MARKETS, ROOTS, detect_market
@@ -90,6 +91,8 @@ class BinanceAdapter(Books):
         self.snapshot_levels = snapshot_levels
         self._takes_images = live is not None and (depth > 0 or market == "option")
         self._frame_limit = self.frame_limit["ws"]
+        layout = messages.SPOT_LAYOUT if market == "spot" else messages.FUTURES_LAYOUT
+        self._reader = UpdateReader(layout, self.counters, BookState.SYNCHRONISED, self._frame_limit)
         self._routes: dict[bytes, _Route] = {}
         self._kinds = messages.KINDS[market]
         self._symbol_type = SYMBOL_TYPES.get(market)
@@ -119,6 +122,11 @@ class BinanceAdapter(Books):
     # Frames.
 
     def on_message(self, raw: bytes | memoryview, source: Source, url: str | None, receive_ns: int, sink: Sink) -> None:
+        reader = self._reader
+        if reader is not None and source == "ws" and self.is_sequenced and reader.take(raw, receive_ns, sink):
+            if self._bad_run:
+                self._bad_run = 0
+            return
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
         if source == "ws":
@@ -126,6 +134,10 @@ class BinanceAdapter(Books):
             if route is not None and len(frame) <= self._frame_limit:
                 try:
                     route.handle(route.decode(frame).data, route.symbol, receive_ns, sink)
+                    if route.is_diff and reader is not None:
+                        book = self.books.get(route.symbol)
+                        if book is not None and book.state is BookState.SYNCHRONISED:
+                            reader.learn(frame, route.symbol, book)
                     if self._bad_run:
                         self._bad_run = 0
                 except UNREADABLE as error:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
+from quotewright.kernel.layouts import UpdateLayout
+
 Stamp = Annotated[int, msgspec.Meta(ge=0, le=9_200_000_000_000_000)]
 """Milliseconds, or microseconds where the connection asked for them."""
 Id = Annotated[int, msgspec.Meta(ge=-1, le=(1 << 63) - 1)]
@@ -21,6 +23,47 @@ NO_ID = -1
 def nanoseconds(stamp: int) -> int:
     """Return nanoseconds for *stamp*, which is in milliseconds below 9.2e12 (the year 2261), else in microseconds."""
     return stamp * 1_000_000 if stamp < 9_200_000_000_000 else stamp * 1_000
+
+
+SPOT_LAYOUT = UpdateLayout(
+    b'{"stream":"',
+    4,
+    1,
+    [
+        ("data", 1, "open"),
+        ("e=depthUpdate", 2, "word"),
+        ("E", 2, "sent"),
+        ("s", 2, "symbol"),
+        ("U", 2, "first"),
+        ("u", 2, "last"),
+        ("b", 2, "bids"),
+        ("a", 2, "offers"),
+    ],
+    "overlaps",
+    ["word", "sent", "symbol", "first", "last", "bids", "offers"],
+)
+"""How the diffs of a book are written."""
+FUTURES_LAYOUT = UpdateLayout(
+    b'{"stream":"',
+    4,
+    1,
+    [
+        ("data", 1, "open"),
+        ("e=depthUpdate", 2, "word"),
+        ("E", 2, "sent"),
+        ("T", 2, "event"),
+        ("s", 2, "symbol"),
+        ("ps", 2, "text"),
+        ("U", 2, "first"),
+        ("u", 2, "last"),
+        ("pu", 2, "previous"),
+        ("b", 2, "bids"),
+        ("a", 2, "offers"),
+        ("st", 2, "number"),
+    ],
+    "links",
+    ["word", "sent", "symbol", "first", "last", "previous", "bids", "offers"],
+)
 
 
 class Depth(msgspec.Struct, gc=False, tag_field="e", tag="depthUpdate"):
