@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.__main__ import facts
 from bench.exchanges.candidates import ByHand, Candidate, Ccxt, Cryptofeed, Missing, Ours, TardisDev
 from bench.exchanges.sessions import SESSIONS, Session
 
@@ -18,10 +19,10 @@ SEED = 20_241_201
 TARGETS_NS = {"binance": 1_200, "bybit": 1_200, "okx": 1_800, "deribit": 800}
 
 
-def candidates(node_modules: Path | None) -> tuple[list[Candidate], list[str]]:
-    """Return every program that can be measured, ours first, and a sentence about each that cannot."""
+def candidates(node_modules: Path | None) -> tuple[list[Candidate], dict[str, str]]:
+    """Return every program that can be measured, ours first, and of each that cannot why."""
     found: list[Candidate] = [Ours(), ByHand()]
-    missing = []
+    missing = {}
     makers: dict[str, Callable[[], Candidate]] = {
         "cryptofeed": Cryptofeed,
         "ccxt": Ccxt,
@@ -31,7 +32,7 @@ def candidates(node_modules: Path | None) -> tuple[list[Candidate], list[str]]:
         try:
             found.append(make())
         except Missing as error:
-            missing.append(f"{name}: {error}")
+            missing[name] = str(error)
     return found, missing
 
 
@@ -51,26 +52,36 @@ def install(folder: Path) -> Path:
 def measure(session: Session, programs: Sequence[Candidate], rounds: int) -> list[dict[str, Any]]:
     """Measure all *programs* in turn, round by round, and return one row each.
 
+    A row says either what was measured or, as ``missing``, why a program that stands beside ours was not.
+
     Raises:
-        AssertionError: a program's book does not end with the session's best quotes.
+        AssertionError: our own book does not end with the session's best quotes.
     """
     times: list[list[float]] = [[] for _ in programs]
+    reasons: dict[int, str] = {}
     for _ in range(rounds):
         for number, program in enumerate(programs):
-            took, best = program.round(session)
-            assert best == session.best, f"{program.name} on {session.exchange} ends at {best}, expected {session.best}"
-            times[number].append(took / len(session.frames))
+            if number in reasons:
+                continue
+            try:
+                took, best = program.round(session)
+                assert best == session.best, f"its book ends at {best}, expected {session.best}"
+            except Exception as error:  # whatever stops a peer must not stop the others
+                if number == 0:
+                    raise
+                reasons[number] = f"{type(error).__name__}: {error}"[:300]
+            else:
+                times[number].append(took / len(session.frames))
     ours = statistics.median(times[0])
-    return [
-        {
-            "exchange": session.exchange,
-            "program": program.name,
-            "min_ns": min(found),
-            "median_ns": statistics.median(found),
-            "ratio": statistics.median(found) / ours,
-        }
-        for program, found in zip(programs, times, strict=True)
-    ]
+    rows: list[dict[str, Any]] = []
+    for number, (program, found) in enumerate(zip(programs, times, strict=True)):
+        row = {"exchange": session.exchange, "program": program.name}
+        if number in reasons:
+            rows.append({**row, "missing": reasons[number]})
+        else:
+            median = statistics.median(found)
+            rows.append({**row, "min_ns": min(found), "median_ns": median, "ratio": median / ours})
+    return rows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,25 +101,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for make in SESSIONS.values():
             session = make(options.messages, SEED)
             found = measure(session, programs, options.rounds)
+            found += [{"exchange": session.exchange, "program": name, "missing": why} for name, why in missing.items()]
             rows += found
             if not options.json:
-                _show(session, found, missing)
+                _show(session, found)
     finally:
         for program in programs:
             getattr(program, "close", lambda: None)()
     if options.json:
-        print(json.dumps({"rows": rows, "missing": missing}, indent=1))
-    return 1 if missing else 0
+        print(json.dumps({"facts": facts(), "rows": rows}, indent=1))
+    return 1 if any("missing" in row for row in rows) else 0
 
 
-def _show(session: Session, rows: Sequence[dict[str, Any]], missing: Sequence[str]) -> None:
+def _show(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     print(f"{session.exchange}: {len(session.frames)} updates of {session.levels:.1f} levels, bytes to best quotes")
     for number, row in enumerate(rows):
+        if "missing" in row:
+            print(f"  {row['program']:<20} missing: {row['missing']}")
+            continue
         least, median = row["min_ns"] / 1000, row["median_ns"] / 1000
         target = f"  (at most {TARGETS_NS[session.exchange] / 1000:.1f})" if number == 0 else ""
         print(f"  {row['program']:<20} {median:>8.2f} us median {least:>8.2f} least {row['ratio']:>7.1f} x{target}")
-    for sentence in missing:
-        print(f"  missing: {sentence}")
     print(flush=True)
 
 
