@@ -338,6 +338,8 @@ def test_m15_a_book_that_is_eaten_empty_stays_in_step():
         run.ws(book(10 + number, 9 + number, bid=f"{price}.0", word="delete"))
     found = run.book()
     assert (found.bids, run.state(), run.adapter.counters.gaps) == ({}, "SYNCHRONISED", 0)
+    run.adapter.on_thin("BTC-PERPETUAL", 1, run.sink)
+    assert (run.adapter.counters.thin, run.state(), run.wants_subscription()) == (1, "SYNCHRONISED", False)
 
 
 def test_a_counter_that_goes_on_below_the_book_is_believed_in_the_end():

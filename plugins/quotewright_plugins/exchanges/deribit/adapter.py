@@ -266,6 +266,10 @@ class DeribitAdapter(Books):
                 known.last_seq = known.quote_ms = known.ticker_ms = -1
                 known.keys = {}
 
+    def on_thin(self, symbol: str, receive_ns: int, sink: Sink) -> None:
+        """Count that hardly a level is left: the venue tells whole books, so that there is nothing behind them."""
+        self.counters.thin += 1
+
     def streams(self) -> list[Stream]:
         """Return the channels of the followed symbols, books first; states come by kind and the platform's once."""
         told = self.live.channels if self.live is not None else ("book", "best", "trades", "reference", "status")
