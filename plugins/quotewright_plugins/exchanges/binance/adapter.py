@@ -332,7 +332,7 @@ class BinanceAdapter(Books):
         kind = path.rpartition("/")[2]
         if kind == "openInterest" and self.market_name != "option":
             self._on_open_interest(body, symbol, receive_ns, sink)
-        elif kind == "premiumIndex" and body.lstrip()[:1] == b"{":
+        elif kind == "premiumIndex" and body.lstrip()[:1] != b"[":
             self._on_premium_index(body, receive_ns, sink)
         elif kind in ("depth", ""):
             self._on_snapshot_answer(body, symbol, receive_ns, sink)

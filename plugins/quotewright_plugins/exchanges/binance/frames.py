@@ -1,5 +1,7 @@
 """Seeded sessions that look like Binance's: a snapshot over REST, diffs with right ids, quotes, trades, references.
 
+A session may also be told in images of the best levels. :meth:`BinanceSession.others` has every other kind of frame.
+
 The frames come from one coherent book that is never crossed, so that every rule of the adapter can be proved without
 a recording. Faults are planted on request. The same seed gives the same bytes.
 """
@@ -23,7 +25,13 @@ START_NS = 1_700_000_000 * SECOND
 Fault: TypeAlias = Literal[
     "gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "snapshot_late", "snapshot_old"
 ]
-ROOTS = {"spot": "api.binance.com/api/v3", "usdm": "fapi.binance.com/fapi/v1", "coinm": "dapi.binance.com/dapi/v1"}
+ROOTS = {
+    "spot": "api.binance.com/api/v3",
+    "usdm": "fapi.binance.com/fapi/v1",
+    "coinm": "dapi.binance.com/dapi/v1",
+    "option": "eapi.binance.com/eapi/v1",
+}
+OPTION = "BTC-261225-90000-C"
 FAULTS = ("gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "snapshot_late", "snapshot_old")
 
 
@@ -48,10 +56,11 @@ class Line:
 class BinanceSession:
     """A market of one symbol that can be asked for frames and snapshots.
 
-    Prices are whole ticks of 10**-price_decimals, sizes whole lots of 10**-size_decimals.
+    Prices are whole ticks of 10**-price_decimals, sizes whole lots of 10**-size_decimals. With *images* the book is
+    told by partial depth of so many levels instead of diffs.
     """
 
-    market: str = attrs.field(default="spot", validator=attrs.validators.in_(("spot", "usdm", "coinm")))
+    market: str = attrs.field(default="spot", validator=attrs.validators.in_(("spot", "usdm", "coinm", "option")))
     symbol: str = "BTCUSDT"
     seed: int = 7
     price_decimals: int = 2
@@ -63,6 +72,7 @@ class BinanceSession:
     with_quotes: bool = True
     with_trades: bool = True
     with_aggregates: bool = False
+    images: int = 0
 
     now_ns: int = attrs.field(init=False)
     update_id: int = attrs.field(init=False, default=1_000)
@@ -76,6 +86,8 @@ class BinanceSession:
     def __attrs_post_init__(self) -> None:
         if self.price_ticks <= 10 * self.depth:
             raise ConfigError(f"price_ticks should be far above the depth {self.depth}, was {self.price_ticks}")
+        if self.market == "option" and self.symbol == "BTCUSDT":
+            self.symbol = OPTION
         self._random = random.Random(self.seed)
         self.now_ns = self.start_ns
         for distance in range(1, self.depth + 1):
@@ -95,20 +107,40 @@ class BinanceSession:
 
     def snapshot(self, with_url: bool = True) -> Line:
         """Return the whole book as the REST answer that leaves the venue now."""
-        body: dict[str, Any] = {"lastUpdateId": self._last_u}
+        body = self._image()
         if self.market != "spot":
             body |= {"E": self.now_ns // MILLISECOND, "T": self.now_ns // MILLISECOND - 1}
         if self.market == "coinm":
             body |= {"symbol": self.symbol, "pair": self.symbol.partition("_")[0]}
-        body["bids"] = [[self.price(p), self.size(q)] for p, q in self.levels("bids")]
-        body["asks"] = [[self.price(p), self.size(q)] for p, q in self.levels("offers")]
-        roots = {
-            "spot": "api.binance.com/api/v3",
-            "usdm": "fapi.binance.com/fapi/v1",
-            "coinm": "dapi.binance.com/dapi/v1",
-        }
-        url = f"https://{roots[self.market]}/depth?symbol={self.symbol}&limit=1000" if with_url else None
+        url = f"https://{ROOTS[self.market]}/depth?symbol={self.symbol}&limit=1000" if with_url else None
         return Line(self.now_ns, "rest", url, _text(body), "snapshot", self._last_u)
+
+    def _image(self, levels: int = 0) -> dict[str, Any]:
+        """Return the book, or its best *levels*, as snapshots write it."""
+        most = levels or None
+        return {
+            "lastUpdateId": self._last_u,
+            "bids": [[self.price(p), self.size(q)] for p, q in self.levels("bids")[:most]],
+            "asks": [[self.price(p), self.size(q)] for p, q in self.levels("offers")[:most]],
+        }
+
+    def image(self, levels: int = 20) -> Line:
+        """Return the best levels as partial depth."""
+        body = self._image(levels)
+        if self.market != "spot":
+            stamp = self.now_ns // MILLISECOND
+            body = {
+                "e": "depthUpdate",
+                "E": stamp + 1,
+                "T": stamp,
+                "s": self.symbol,
+                "U": self._last_u,
+                "u": self._last_u,
+            }
+            body |= {"pu": self._last_u - 1}
+            whole = self._image(levels)
+            body |= {"b": whole["bids"], "a": whole["asks"]}
+        return self._frame(f"depth{levels}@100ms", body, self._last_u)
 
     def step(self) -> list[Line]:
         """Let the market move once and return its frames: perhaps a trade, a diff, the best quote after it."""
@@ -121,7 +153,8 @@ class BinanceSession:
             lines += self._trade(changed_bids, changed_offers)
         for _ in range(self._random.randint(1, 6)):
             self._change(changed_bids, changed_offers)
-        lines.append(self._diff(first_id, changed_bids, changed_offers))
+        diff = self._diff(first_id, changed_bids, changed_offers)
+        lines.append(self.image(self.images) if self.images else diff)
         if self.with_quotes:
             lines.append(self._best())
         return lines
@@ -160,7 +193,9 @@ class BinanceSession:
         body: dict[str, Any] = {"e": "trade", "E": stamp + 1, "T": stamp, "s": self.symbol, "t": self._trade_id}
         body |= {"p": self.price(price), "q": self.size(size), "m": not is_buy}
         body |= {"M": True} if self.market == "spot" else {"X": "MARKET"}
-        lines = [self._frame("trade", body, self._trade_id)]
+        if self.market == "option":
+            body["S"] = "BUY" if is_buy else "SELL"
+        lines = [self._frame("optionTrade" if self.market == "option" else "trade", body, self._trade_id)]
         if self.with_aggregates:
             self._aggregate_id += 1
             body = {"e": "aggTrade", "E": stamp + 1, "s": self.symbol, "a": self._aggregate_id, "p": self.price(price)}
@@ -190,11 +225,83 @@ class BinanceSession:
         return self._frame("bookTicker", body, self.update_id)
 
     def mark_price(self) -> Line:
-        """Return a mark price frame (futures): mark and index near the mid, a funding rate."""
+        """Return what references there are: mark, index and funding of a future; the summary of an option."""
         mid = (self.levels("bids")[0][0] + self.levels("offers")[0][0]) // 2
         stamp = self.now_ns // MILLISECOND
-        body = {"e": "markPriceUpdate", "E": stamp, "s": self.symbol, "p": self.price(mid) + "5", "i": self.price(mid)}
+        if self.market == "option":
+            return self._stream("btcusdt@optionMarkPrice", [self._summary()], "optionMarkPrice")
+        body = {"e": "markPriceUpdate", "E": stamp, "s": self.symbol, "p": self.price(mid) + "5"}
+        if self.market != "coinm":
+            body["i"] = self.price(mid)
         return self._frame("markPrice@1s", body | {"r": "0.00010000", "T": stamp + 3_600_000}, 0)
+
+    def _summary(self) -> dict[str, Any]:
+        (bid, bid_size), (offer, offer_size) = self.levels("bids")[0], self.levels("offers")[0]
+        body = {"s": self.symbol, "mp": self.price((bid + offer) // 2), "E": self.now_ns // MILLISECOND}
+        body |= {"e": "markPrice", "i": "91234.56000000", "P": "0.000", "bo": self.price(bid), "ao": self.price(offer)}
+        body |= {"bq": self.size(bid_size), "aq": self.size(offer_size), "b": "0.61", "a": "0.64", "hl": "1", "ll": "1"}
+        return body | {"vo": "0.62500000", "rf": "0.0", "d": "0.51", "t": "-40.5", "g": "0.00001", "v": "88.25"}
+
+    def others(self) -> list[Line]:
+        """Return one frame of every kind that :func:`session_lines` does not have, as the market stands."""
+        stamp = self.now_ns // MILLISECOND
+        lower = self.symbol.lower()
+        last = self.price(self.levels("bids")[0][0])
+        ticker = {"e": "24hrTicker", "E": stamp, "s": self.symbol, "p": "-1.0", "c": last, "o": last, "n": 7}
+        lines = [self.image(5)]
+        if self.market == "spot":
+            ticker |= {"x": last, "b": last, "B": "1.0", "a": last, "A": "1.0"}
+            return [*lines, self._frame("ticker", ticker, 0), self._plain({"e": "serverShutdown", "E": stamp})]
+        if self.market == "option":
+            old = {"e": "24hrTicker", "E": stamp, "T": stamp - 3, "s": self.symbol, "c": last, "n": 7}
+            depth = {"e": "depth", "E": stamp, "T": stamp - 9, "s": self.symbol, "u": self._last_u, "pu": self._last_u}
+            levels = self._image(10)
+            trade = {"e": "trade", "E": stamp, "s": self.symbol, "t": "9001", "p": last, "q": "0.5", "b": "1", "a": "2"}
+            interest = {"e": "openInterest", "E": stamp, "s": self.symbol, "o": "123.45", "h": "11025678.90"}
+            symbol = {"e": "optionSymbol", "E": stamp, "s": self.symbol, "ps": "BTCUSDT", "cs": "TRADING"}
+            return [
+                *lines,
+                self._frame("optionTicker", ticker | {"v": "44.43", "q": "28265.7"}, 0),
+                self._stream("btcusdt@optionOpenInterest@261225", [interest], "optionOpenInterest"),
+                self._stream("BTC@openInterest@261225", [interest], "openInterest"),
+                self._stream("BTCUSDT@index", {"e": "index", "E": stamp, "s": "BTCUSDT", "p": "91234.5"}, "index"),
+                self._stream(f"{self.symbol}@ticker", old | {**self._summary(), **old, "i": ""}, "ticker"),
+                self._stream(f"{self.symbol}@trade", trade | {"T": stamp, "S": "-1"}, "trade", 9001),
+                self._stream(
+                    f"{self.symbol}@depth10@100ms", depth | {"b": levels["bids"], "a": levels["asks"]}, "depth10"
+                ),
+                self._stream("!optionSymbol", symbol, "optionSymbol"),
+            ]
+        pair = self.symbol.partition("_")[0]
+        contract = {"e": "contractInfo", "E": stamp, "s": self.symbol, "ct": "PERPETUAL", "cs": "TRADING"}
+        contract["st"] = 2 if self.market == "coinm" else 1
+        if self.market == "coinm":
+            index = {"e": "indexPriceUpdate", "E": stamp, "i": pair, "p": last + "123"}
+            lines.append(self._stream(f"{pair.lower()}@indexPrice@1s", index, "indexPrice"))
+        interest = {"symbol": self.symbol, "openInterest": "26286.181", "time": stamp}
+        wrapped = b'{"stream":"%s@openInterest","generated":true,"data":%s}' % (lower.encode(), _text(interest))
+        snapshot = b'{"stream":"%s@depthSnapshot","generated":true,"data":%s}' % (lower.encode(), self.snapshot().raw)
+        premium = {"symbol": self.symbol, "markPrice": last, "indexPrice": last, "lastFundingRate": "0.0001"}
+        root = f"https://{ROOTS[self.market]}"
+        mark = {"e": "markPriceUpdate", "E": stamp, "s": self.symbol, "p": last, "r": "0.0001", "T": stamp, "st": 1}
+        return [
+            *lines,
+            self._frame("ticker", ticker, 0),
+            self.liquidation(),
+            self.liquidation(False),
+            self._stream("!contractInfo", contract, "contractInfo"),
+            self._stream("!markPrice@arr@1s", [mark, mark | {"st": 2}], "markPrice"),
+            Line(self.now_ns, "ws", None, wrapped, "openInterest"),
+            Line(self.now_ns, "ws", None, snapshot, "depthSnapshot", self._last_u),
+            Line(self.now_ns, "rest", f"{root}/openInterest?symbol={self.symbol}", _text(interest), "openInterest"),
+            Line(
+                self.now_ns,
+                "rest",
+                f"{root}/premiumIndex?symbol={self.symbol}",
+                _text(premium | {"nextFundingTime": stamp + 3_600_000, "time": stamp}),
+                "premiumIndex",
+            ),
+        ]
 
     def liquidation(self, is_long: bool = True) -> Line:
         """Return a liquidation order (futures) of a long or a short."""
@@ -210,6 +317,14 @@ class BinanceSession:
         }
         body = {"e": "forceOrder", "E": stamp, "o": {**order, "T": stamp}}
         return self._frame("forceOrder", body, 0)
+
+    def _plain(self, body: dict[str, Any]) -> Line:
+        return Line(self.now_ns, "ws", None, _text(body), str(body["e"]))
+
+    def _stream(self, stream: str, body: Any, kind: str, id: int = 0) -> Line:
+        """Return a frame of a stream that is named otherwise than by the symbol and a word."""
+        raw = b'{"stream":"%s","data":%s}' % (stream.encode(), _text(body))
+        return Line(self.now_ns + 2 * MILLISECOND, "ws", None, raw, kind, id)
 
     def _frame(self, channel: str, body: dict[str, Any], id: int) -> Line:
         raw = _text(body)
@@ -244,7 +359,7 @@ def session_lines(
     if fault == "snapshot_old":  # what happens meanwhile is in neither
         session.step()
     for number in range(updates + 1):
-        if number == snapshot_after:
+        if number == snapshot_after and not session.images:
             line = early if fault == "snapshot_old" else session.snapshot(with_url)
             if fault == "snapshot_late":
                 late = (number + fault_at, line)
@@ -268,7 +383,7 @@ def session_lines(
 def _spoil(lines: list[Line], fault: Fault, session: BinanceSession, held: list[Line]) -> Iterator[Line]:
     """Yield the frames of one step with its diff lost, doubled, held back or damaged."""
     for line in lines:
-        if line.kind != "depth":
+        if not line.kind.startswith("depth"):
             yield line
         elif fault == "duplicate":
             yield line
@@ -298,5 +413,5 @@ def write_capture(lines: Iterator[Line], path: str) -> int:
     return count
 
 
-def _text(body: dict[str, Any]) -> bytes:
+def _text(body: Any) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()

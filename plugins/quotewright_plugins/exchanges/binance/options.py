@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import attrs
+import msgspec
 
 from quotewright.errors import InputError
 from quotewright.feed import BadFrame
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from quotewright.tape.sink import Sink
 
 SIDES = {"BUY": BUY, "1": BUY, "SELL": SELL, "-1": SELL}
+UNSIGNED = ("bo", "ao", "bq", "aq", "b", "a", "vo", "mp", "i")
+SIGNED = ("d", "g", "v", "t")
+"""Keys of a summary's numbers."""
+NO_VOLATILITY = ("-1", "-1.0")
 _RECENT = 256
 
 
@@ -125,11 +130,18 @@ class Options(Prints):
         last = option.last
         if event.c:
             last = "" if _is_none(event.c) else plain(event.c, f"{symbol} last price")
-        if event.bo is None:
+        if event.bo is msgspec.UNSET:
             if event.c:
                 option.last = last
             return
         terms = option_terms(symbol)
+        for key in UNSIGNED:
+            text = getattr(event, key)
+            if text and not (text in NO_VOLATILITY and key in ("b", "a", "vo")):
+                plain(text, f"{symbol} {key}")
+        for key in SIGNED:
+            if text := getattr(event, key):
+                plain(text, f"{symbol} {key}", True)
         index = f"{terms.base}USDT"
         bid, offer = _told(event.bo), _told(event.ao)
         is_ticker = not event.i
@@ -188,7 +200,7 @@ def _told(text: str) -> str:
 
 def _volatility(text: str) -> str:
     """Return a volatility; the venue writes -1 where there is none."""
-    return "" if text in ("-1", "-1.0") or _is_none(text) else text
+    return "" if text in NO_VOLATILITY or _is_none(text) else text
 
 
 def _number(text: str) -> int:

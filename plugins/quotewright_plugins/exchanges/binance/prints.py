@@ -42,7 +42,7 @@ STATUS = {
 
 _RECENT = 256
 _STALE_RUN = 100
-_NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,18})?")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 
 
 class _Symbol:
@@ -223,7 +223,7 @@ class Prints(FeedAdapter):
                 else:
                     self._pair_index(known, sink)
                 if rate and next_stamp:
-                    sink.funding(rate, nanoseconds(next_stamp))
+                    sink.funding(plain(rate, "funding rate", True), nanoseconds(next_stamp))
             except InputError:
                 sink.abandon()
                 raise
@@ -254,7 +254,7 @@ class Prints(FeedAdapter):
         event_ns = nanoseconds(event.E)
         if sink.begin(symbol, event_ns, receive_ns):
             try:
-                sink.last(event.c)
+                sink.last(plain(event.c, "last price"))
                 self._pair_index(known, sink)
             except InputError:
                 sink.abandon()
@@ -291,7 +291,7 @@ class Prints(FeedAdapter):
             return
         if sink.begin(known.symbol, nanoseconds(answer.time), receive_ns, stamp_ns=known.told_ns):
             try:
-                sink.open_interest(answer.openInterest)
+                sink.open_interest(plain(answer.openInterest, "open interest"))
                 self._pair_index(known, sink)
             except InputError:
                 sink.abandon()
@@ -314,9 +314,12 @@ class Prints(FeedAdapter):
             )
 
 
-def plain(text: str, what: str) -> str:
-    """Return *text*, which is kept to be written later; BadFrame if it is no plain decimal number."""
-    if not _NUMBER.fullmatch(text):
+def plain(text: str, what: str, is_signed: bool = False) -> str:
+    """Return *text*; BadFrame if it is no plain decimal number.
+
+    For what is kept to be written later, and for what the tape rounds: no rounding may make a number of nonsense.
+    """
+    if not _NUMBER.fullmatch(text) or (text[0] == "-" and not is_signed):
         raise BadFrame("number", f"{what} should be a decimal number, was {text[:40]!r}")
     return text
 
