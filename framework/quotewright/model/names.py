@@ -46,7 +46,7 @@ TARDIS_EXCHANGES: Mapping[str, tuple[str, frozenset[str]]] = MappingProxyType(
 HUMMINGBOT_CONNECTORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **{venue: (venue, "spot") for venue in ("binance", "bybit", "okx")},
-        **{f"{venue}_perpetual": (venue, "perp") for venue in ("binance", "bybit", "okx", "deribit")},
+        **{f"{venue}_perpetual": (venue, "perp") for venue in ("binance", "bybit", "okx")},
     }
 )
 """Hummingbot's connectors: our venue and kind."""
@@ -147,7 +147,8 @@ def _hint(text: str) -> str:
 def aliases(instrument: Instrument) -> list[str]:
     """Return every other spelling that is taken for *instrument*: of ccxt, Tardis, nautilus, hummingbot, the venue.
 
-    ccxt's and the venue's own name no venue; ccxt's may carry one as ``binance:BTC/USDT``.
+    ccxt's and the venue's own name no venue; ccxt's may carry one as ``binance:BTC/USDT``, as may the plain one that
+    data vendors and other programs use, ``BTC-USDT-PERP`` or ``BTC-USD-20261225``.
     """
     name = instrument_name(instrument.name)
     venue = instrument.venue
@@ -159,13 +160,40 @@ def aliases(instrument: Instrument) -> list[str]:
             and (exchange != "binance-delivery") is not _is_coin(instrument)
         ):
             found.append(f"{exchange}:{instrument.symbol}")
-    suffix = "-PERP" if name.kind == "perp" and not instrument.symbol.upper().endswith("PERP") else ""
-    found.append(f"{instrument.symbol}{suffix}.{venue.upper()}")
+    found += [f"{symbol}.{venue.upper()}" for symbol in _nautilus_symbols(instrument, name)]
     for connector, (connector_venue, kind) in HUMMINGBOT_CONNECTORS.items():
         if connector_venue == venue and kind == name.kind:
             found.append(f"{connector}:{name.base}-{name.quote}")
-    found.append(instrument.symbol)
-    return found
+    plain = plain_name(name)
+    found += [plain, f"{venue}:{plain}", instrument.symbol]
+    if name.kind == "spot":
+        found.append(name.base + name.quote)
+    return list(dict.fromkeys(found))
+
+
+def plain_name(name: InstrumentName) -> str:
+    """Return the name with dashes alone: ``BTC-USDT``, ``BTC-USDT-PERP``, ``BTC-USD-20270326-70000-C``."""
+    pair = f"{name.base}-{name.quote}"
+    if name.kind == "spot":
+        return pair
+    return f"{pair}-PERP" if name.kind == "perp" else f"{pair}-20{name.suffix}"
+
+
+def _nautilus_symbols(instrument: Instrument, name: InstrumentName) -> list[str]:
+    """Return how nautilus calls the instrument before the point: the venue's symbol with the product where it lacks."""
+    symbol = instrument.symbol
+    if instrument.venue == "bybit":
+        product = name.kind.upper()
+        if name.kind in ("perp", "future"):
+            product = "INVERSE" if instrument.is_inverse else "LINEAR"
+        found = [f"{symbol}-{product}", symbol]
+        return [*found, f"{symbol}-PERP"] if name.kind == "perp" and not symbol.endswith("PERP") else found
+    if name.kind == "perp" and instrument.venue not in ("okx", "deribit"):
+        if symbol.upper().endswith("_PERP"):
+            return [f"{symbol[:-5]}-PERP", symbol]
+        if not symbol.upper().endswith("PERP"):
+            return [f"{symbol}-PERP"]
+    return [symbol]
 
 
 def _is_coin(instrument: Instrument) -> bool:
