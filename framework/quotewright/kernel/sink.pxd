@@ -2,7 +2,7 @@ cimport cython
 from quotewright.kernel.rows cimport TapeBuffer
 from quotewright.kernel.scanner cimport Scanner
 
-cdef long long BEST_QUOTE, BID, BID_IV, CLOSED, DELTA, EVENT_ESTIMATED, FLAG_SHIFT, FUNDING, GAMMA, GAP, IN_SNAPSHOT, INDEX
+cdef long long BEST_QUOTE, BID, BID_IV, CLOSED, CONNECTION, DELTA, EVENT_ESTIMATED, FLAG_SHIFT, FUNDING, GAMMA, GAP, IN_SNAPSHOT, INDEX
 cdef long long INSTRUMENT_CHANGE, INSTRUMENT_SHIFT, LAST_BIT, LAST_PRICE, LEVEL_DELETE, LEVEL_SET, LIQUIDATION, MARK, MARK_IV
 cdef long long OFFER, OFFER_IV, OPEN_INTEREST, PREDICTED_FUNDING, RATE_SCALE, REFERENCE_SCALE, RESYNC, RHO, ROW_WORDS, SELL
 cdef long long SIDE_SHIFT, SNAPSHOT_BEGIN, STATUS, THETA, TRADE, UNDERLYING, VEGA
@@ -70,6 +70,7 @@ cdef class TapeSink:
     cpdef status(self, long long status)
     @cython.locals(tick_steps=cython.longlong, lot_steps=cython.longlong)
     cpdef change(self, object tick, object lot)
+    cpdef connection(self, bint is_up, long long number=*)
     cpdef gap(self, long long missing=*)
     cpdef resync(self)
     @cython.locals(shifted=cython.longlong)

@@ -11,6 +11,7 @@ from quotewright.kernel.codes import (
     BID,
     BID_IV,
     CLOSED,
+    CONNECTION,
     DELTA,
     EVENT_ESTIMATED,
     FLAG_SHIFT,
@@ -342,6 +343,10 @@ class TapeSink:
         tick_steps = self.scanner.price(tick, self.price_decimals, "tick")
         lot_steps = self.scanner.price(lot, self.size_decimals, "lot")
         self.row(INSTRUMENT_CHANGE, 0, tick_steps, lot_steps, self.id)
+
+    def connection(self, is_up: bool, number: int = 0) -> None:
+        """Write that the connection of this *number* is up or down, as far as the message's symbol is concerned."""
+        self.row(CONNECTION, 0, 0, 1 if is_up else 0, number)
 
     def gap(self, missing: int = 0) -> None:
         self.row(GAP, 0, 0, missing, self.id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quotewright.kernel.codes import CLOSED, CONNECTION, EVENT_ESTIMATED, NEVER, ROW_WORDS, STATUS_NAMES
+from quotewright.kernel.codes import CLOSED, EVENT_ESTIMATED, NEVER, ROW_WORDS, STATUS_NAMES
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.sink import TapeSink, listing
 from quotewright.kernel.source import RowSource
@@ -86,7 +86,7 @@ class LiveNotes:
         sink = self.sink
         for symbol in symbols:
             if sink.begin(symbol, 0, now_ns):
-                sink.row(CONNECTION, 0, 0, 1 if is_up else 0, number)
+                sink.connection(is_up, number)
                 sink.end()
 
     def status(self, symbol: str, status: str, now_ns: int) -> None:
