@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
 from quotewright.errors import ConfigError, InputError
 from quotewright.feed import Stream
+from quotewright.live.backoff import Backoff
+from quotewright.live.budget import Windows
+from quotewright.live.connection import Connection
+from quotewright.live.orders import SendText
 from quotewright.live.settings import LiveSettings
+from quotewright.live.streams import StreamState
 from quotewright.plugin.settings import config_model
 from quotewright.wire import Acknowledged, Refused, Request, Respond, Told
 from quotewright_plugins import bundle
@@ -227,3 +233,22 @@ def test_raw_is_read_from_recordings_and_refused_live():
     adapter = deribit_feed(DeribitFeed(interval="raw"))
     with pytest.raises(ConfigError, match=r'raw is served to logged-in connections only.* set interval = "100ms"'):
         adapter.wire()
+
+
+def test_a_channel_left_out_of_the_answer_is_refused_and_the_others_are_served():
+    settings = LiveSettings()
+    pause = Backoff(int(settings.backoff), int(settings.backoff_most), int(settings.healthy), random.Random(3))
+    wire = DeribitWire(settings)
+    one = Connection(1, "", (BOOK, TRADES), wire, settings, pause, Windows(()), Windows(wire.limits.sends))
+    one.open(SECOND)
+    one.connected(SECOND)
+    one.opened(SECOND)
+    sent = [json.loads(order.frame) for order in one.take_orders() if isinstance(order, SendText)]
+    assert [frame["method"] for frame in sent] == ["public/set_heartbeat", "public/subscribe"]
+    assert one.heard(answer(sent[1]["id"], [BOOK.name]), SECOND + 1) is None
+    states = {name: subscription.state for name, subscription in one.subscriptions.items()}
+    assert states == {BOOK.name: StreamState.ACKNOWLEDGED, TRADES.name: StreamState.REFUSED}
+    assert "does not serve it" in one.subscriptions[TRADES.name].reason
+    one.heard(TEST_REQUEST, SECOND + 2)
+    (reply,) = (json.loads(order.frame) for order in one.take_orders() if isinstance(order, SendText))
+    assert reply["method"] == "public/test"
