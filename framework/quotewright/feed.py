@@ -147,6 +147,11 @@ class Counters(Tally):
         return sum(self.decode_errors.values())
 
 
+def is_symbol(text: str) -> bool:
+    """Return whether *text* may be a venue's symbol: other than empty, overlong and unprintable ones."""
+    return 0 < len(text) <= 64 and text.isprintable()
+
+
 class BadFrame(InputError):
     """A frame that cannot be used, with the reason it is counted under."""
 
@@ -375,7 +380,7 @@ class FeedAdapter:
             if (self.subscribed and symbol not in self.subscribed) or len(self.books) >= self.book_limit:
                 self.counters.unlisted += 1
                 return None
-            if not 0 < len(symbol) <= 64 or not symbol.isprintable():
+            if not is_symbol(symbol):
                 raise BadFrame("symbol", f"{self.name}: {symbol[:64]!r} is not a symbol; the frame is dropped")
             book = self.books[symbol] = FeedBook(symbol, self.buffer_limit)
         return book

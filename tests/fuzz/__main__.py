@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     faults = 0
     for corpus in corpora(PluginSet.discover(strict=False), options.data):
+        if not corpus.frames:
+            print(f"{corpus.name:<16} has no frame that is short enough; it is passed over", flush=True)
+            continue
         started = time.monotonic()
         watch = Watch(corpus.make, corpus.symbols, corpus.opening)
         tally = damage(watch, corpus.frames, options.mutations, random.Random(options.seed))

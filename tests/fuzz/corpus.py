@@ -63,7 +63,12 @@ def corpora(plugins: PluginSet, data: Path | None = None) -> Iterator[Corpus]:
 def generated(plugins: PluginSet, generator: Any, exchange: str, market: str) -> Corpus:
     """Return the frames of a generated session."""
     session_type = next(value for name, value in vars(generator).items() if name.endswith("Session"))
-    session = session_type(market=market) if market else session_type()
+    if not market:
+        session = session_type()
+    elif "market" in {field.name for field in attrs.fields(session_type)}:
+        session = session_type(market=market)
+    else:
+        session = session_type(symbol=generator.SYMBOLS[market])
     lines = list(generator.session_lines(session, OPENING_UPDATES))
     lines += session.others() if hasattr(session, "others") else []
     return _corpus(plugins, exchange, market, [Frame(line.raw, line.source, line.url) for line in lines])

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.feed import BadFrame, BookState, Channel, Source, Stream
+from quotewright.feed import BadFrame, BookState, Channel, Source, Stream, is_symbol
 from quotewright.kernel.updates import UpdateReader
 from quotewright_plugins.exchanges.bybit import messages
 from quotewright_plugins.exchanges.bybit.books import Route
@@ -119,8 +119,8 @@ class BybitAdapter(Legacy):
         if book is not None:
             self.lose(book, 0, receive_ns, sink)
             self.request(book, receive_ns)
-        elif route.is_book and symbol not in self._followed:  # the first image was bad: there is no book to lose yet
-            book = self.book(symbol)
+        elif route.is_book and symbol not in self._followed and is_symbol(symbol):
+            book = self.book(symbol)  # the first image was bad: there is no book to lose yet
             if book is not None:
                 self.request(book, receive_ns)
 
