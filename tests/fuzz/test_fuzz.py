@@ -7,7 +7,10 @@ import random
 import pytest
 
 from quotewright.feed import BadFrame, FeedAdapter
+from quotewright.kernel.rows import TapeBuffer
+from quotewright.kernel.sink import TapeSink
 from quotewright.plugin.registry import PluginSet
+from quotewright.tape.importing import make_adapter
 from tests.fuzz.corpus import Corpus, corpora
 from tests.fuzz.damage import Frame, Watch, damage
 
@@ -41,3 +44,22 @@ class Raising(FeedAdapter):
 def test_what_an_adapter_lets_through_is_found(raw: bytes, what: str) -> None:
     tally = damage(Watch(Raising, ["A"], []), [Frame(raw)], 0, random.Random(1))
     assert (tally.other, what in tally.first_fault) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "start"),
+    [
+        ("bybit", b'{"topic":"orderbook.50.'),
+        ("deribit", b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.'),
+        ("okx", b'{"arg":{"channel":"books","instId":"'),
+        ("binance", b'{"stream":"'),
+    ],
+)
+def test_a_first_image_of_a_symbol_nobody_can_mean_is_counted(exchange: str, start: bytes) -> None:
+    adapter = make_adapter(PluginSet.discover(strict=False), exchange)
+    sink = TapeSink(TapeBuffer(), {})
+    ends = (b"", b'.100ms","data":{"b":1}}', b'.100ms","data":{"b":1}}}', b'","data":[1]}}', b'","data":[1]}')
+    for end in ends:
+        adapter.on_message(start + b"B" * 70 + end, "ws", None, 1, sink)
+    assert adapter.counters.errors >= 3
+    assert adapter.books == {}
