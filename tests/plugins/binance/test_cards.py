@@ -11,6 +11,7 @@ from quotewright.plugin.settings import config_model
 from quotewright_plugins import bundle
 from quotewright_plugins.exchanges.binance.adapter import BinanceAdapter
 from quotewright_plugins.exchanges.binance.feed import BinanceFeed, binance_feed
+from quotewright_plugins.exchanges.binance.wire import BinanceWire
 
 CARDS = bundle.venue_cards()
 
@@ -46,11 +47,26 @@ def test_every_filter_code_is_in_the_table_of_errors(name):
     assert card.venue == BinanceAdapter.name
     assert card.market in BinanceAdapter.markets
     for check in card.filters:
-        assert card.error(check.code) is not None, check.name
-    assert card.unverified == ("fees", "latency")
+        assert not check.code or card.error(check.code) is not None, check.name
+    assert {"fees", "latency"} <= set(card.unverified)
+    assert all(check.code for check in card.filters) or "filters" in card.unverified
+    assert all(source.startswith("https://") for source in card.sources)
     assert all(tier.maker <= tier.taker for tier in card.fees)
     makers = [tier.maker for tier in card.fees]
     assert makers == sorted(makers, reverse=True)
+
+
+def test_every_market_has_a_card_and_its_limits_are_the_wires():
+    assert [f"binance-{market}" for market in BinanceAdapter.markets if f"binance-{market}" not in CARDS] == []
+    for market in BinanceAdapter.markets:
+        card, limits = load_card(CARDS[f"binance-{market}"]), BinanceWire(market).limits
+        assert card.limits.streams_per_connection == limits.streams_per_connection
+        assert int(card.limits.connection_life) == limits.life_ns
+        rates = {rate.name: (rate.limit, int(rate.per)) for rate in card.limits.rates}
+        (weight,), (sends,), (connects,) = limits.requests, limits.sends, limits.connects
+        assert rates["request weight"] == (weight.limit, weight.per_ns)
+        assert rates["new connections"] == (connects.limit, connects.per_ns)
+        assert rates["messages to a market data connection"] == (sends.limit + 1, sends.per_ns)
 
 
 def test_the_cards_differ_where_the_products_do():
