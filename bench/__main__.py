@@ -133,6 +133,13 @@ def frames(size: Size) -> list[Result]:
     ]
 
 
+def receiving(size: Size) -> list[Result]:
+    from bench import receiving
+
+    measured = receiving.to_book(size.frames, SEED, 3 * size.rounds)
+    return [_result("receiving", "Binance depth frames in bursts, socket to book, per message", measured)]
+
+
 def startup(size: Size) -> list[Result]:
     from bench import startup
 
@@ -144,6 +151,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Result]]] = {
     "matching": matching,
     "replay": replay,
     "frames": frames,
+    "receiving": receiving,
     "startup": startup,
 }
 

@@ -16,6 +16,7 @@ from bench.exchanges.candidates import ByHand, Candidate, Ccxt, Cryptofeed, Miss
 from bench.exchanges.sessions import SESSIONS, Session
 
 SEED = 20_241_201
+INSTALL_SECONDS = 900
 TARGETS_NS = {"binance": 1_200, "bybit": 1_200, "okx": 1_800, "deribit": 800}
 
 
@@ -43,8 +44,8 @@ def install(folder: Path) -> Path:
     tries.append(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), "tardis-dev"])
     for command in tries:
         try:
-            subprocess.run(command, check=True, stdout=sys.stderr)
-        except (OSError, subprocess.CalledProcessError) as error:
+            subprocess.run(command, check=True, stdout=sys.stderr, timeout=INSTALL_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
             print(f"not installed: {command[-1]}: {error}", file=sys.stderr)
     return folder / "node_modules"
 
