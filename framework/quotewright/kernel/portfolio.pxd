@@ -11,6 +11,7 @@ cdef class Portfolio:
     cdef readonly str base
     cdef readonly long long size_decimals
     cdef readonly long long price_decimals
+    cdef readonly object price_scale
     cdef readonly long long position_lots
     cdef readonly object cash
     cdef readonly object entry_value

@@ -55,6 +55,8 @@ class Portfolio:
         self.base = instrument.base
         self.size_decimals = instrument.size_decimals
         self.price_decimals = instrument.price_decimals
+        # A power of two C integers would be a double.
+        self.price_scale: int = 10**instrument.price_decimals
         self.position_lots = 0
         self.cash = 0
         self.entry_value = 0
@@ -118,7 +120,7 @@ class Portfolio:
 
     def base_value(self, amount: int, mid2: int) -> int:
         """Return the quote money that *amount* (10^-18 of the base currency) is worth at the mid."""
-        return divided(amount * mid2, 2 * 10**self.price_decimals)
+        return divided(amount * mid2, 2 * self.price_scale)
 
     def foreign_fees(self) -> dict[str, int]:
         """Return fees in currencies that are neither quote nor base; they are not part of the profit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from quotewright.kernel.codes import LAST_BIT, ROW_WORDS
+from quotewright.kernel.codes import EVENT_ESTIMATED, FLAG_SHIFT, LAST_BIT, ROW_WORDS
 
 
 class Rows:
@@ -41,6 +41,32 @@ class TapeBuffer(Rows):
         store[at + 5] = word
         self.count += 1
         return True
+
+    def extend(self, rows: Rows, first: int, last: int) -> bool:
+        """Add rows ``[first, last)`` of *rows* at the end."""
+        words = rows.words
+        at = first * ROW_WORDS
+        end = last * ROW_WORDS
+        while at < end:
+            self.append(words[at], words[at + 1], words[at + 2], words[at + 3], words[at + 4], words[at + 5])
+            at += ROW_WORDS
+        return True
+
+    def settle(self, first: int) -> int:
+        """Put rows from *first* on that claim to have happened after their receipt at it; return how many did."""
+        store = self.store
+        at = first * ROW_WORDS
+        end = self.count * ROW_WORDS
+        found = 0
+        flag = EVENT_ESTIMATED
+        flag <<= FLAG_SHIFT
+        while at < end:
+            if store[at] > store[at + 1]:
+                store[at] = store[at + 1]
+                store[at + 5] |= flag
+                found += 1
+            at += ROW_WORDS
+        return found
 
     def grow(self) -> bool:
         """Make room for twice as many rows."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quotewright.kernel.codes import CLOSED, EVENT_ESTIMATED, NEVER, ROW_WORDS, STATUS_NAMES
+from quotewright.kernel.codes import CLOSED, NEVER, ROW_WORDS, STATUS_NAMES
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.sink import TapeSink, listing
 from quotewright.kernel.source import RowSource
@@ -35,6 +35,7 @@ class LiveSource(RowSource):
         self.late_events = 0
         """Rows whose event time was after their receipt."""
         self.rows_written = 0
+        self.taps: list[TapeBuffer] = []
 
     def fill(self, until_ns: int) -> int:
         """Make what was written ready; see :meth:`RowSource.fill`."""
@@ -45,28 +46,26 @@ class LiveSource(RowSource):
                 buffer.truncate(0)
                 self.first = self.last = 0
             if self.last < buffer.count:
-                self.settle(self.last, buffer.count)
+                self.late_events += buffer.settle(self.last)
+                for tap in self.taps:
+                    tap.extend(buffer, self.last, buffer.count)
                 self.last = buffer.count
             if self.first >= self.last:
                 return NEVER
         receive_ns = buffer.words[self.first * ROW_WORDS + 1]
         return receive_ns if receive_ns <= until_ns else NEVER
 
-    def settle(self, first: int, last: int) -> None:
-        """Put events that happened after they were received at their receipt."""
-        rows: Any = np.frombuffer(self.buffer.store, dtype=ROW_DTYPE, count=last)[first:]
-        ahead = rows["event_ns"] > rows["receive_ns"]
-        if ahead.any():
-            self.late_events += int(ahead.sum())
-            rows["event_ns"][ahead] = rows["receive_ns"][ahead]
-            rows["flags"][ahead] |= EVENT_ESTIMATED
+    def tap(self, buffer: TapeBuffer) -> bool:
+        """Copy rows that become ready into *buffer* too; see :meth:`RowSource.tap`."""
+        self.taps.append(buffer)
+        return True
 
     def keep(self) -> None:
         """Hand the rows that were consumed to the tape."""
         count = self.first
         self.rows_written += count
         if self.writer is not None and count:
-            self.writer.write(np.frombuffer(self.buffer.store, dtype=ROW_DTYPE, count=count).copy())
+            self.writer.write(np.frombuffer(self.buffer.words, dtype=ROW_DTYPE, count=count).copy())
 
     def close(self) -> bool:
         """Hand the rest of what was consumed to the tape; what nobody took is dropped."""

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from quotewright.kernel.codes import BID, IN_SNAPSHOT, LAST_BIT, LEVEL_SET, ROW_WORDS, pack
+from quotewright.kernel.codes import BID, EVENT_ESTIMATED, FLAG_SHIFT, IN_SNAPSHOT, LAST_BIT, LEVEL_SET, ROW_WORDS, pack
 from quotewright.kernel.rows import Rows, TapeBuffer
 
 
@@ -49,3 +49,27 @@ def test_the_last_row_is_marked_and_rows_are_taken_back():
     for count in (-1, 2):
         with pytest.raises(ValueError, match="truncate"):
             buffer.truncate(count)
+
+
+def test_rows_of_another_buffer_are_added_whole() -> None:
+    source = buffer_of((1, 2, 3, 4, 5, 6), (7, 8, 9, 10, 11, 12), (13, 14, 15, 16, 17, 18))
+    target = TapeBuffer(1)
+    target.extend(source, 1, 3)
+    target.extend(source, 0, 0)
+    assert list(target.words[:12]) == [7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+    assert target.count == 2
+
+
+def test_what_happened_after_its_receipt_is_put_at_its_receipt() -> None:
+    buffer = buffer_of((30, 20, 1, 1, 1, 4), (10, 20, 1, 1, 1, 4), (21, 20, 1, 1, 1, 4))
+    assert buffer.settle(1) == 1
+    assert [buffer.words[at * 6] for at in range(3)] == [30, 10, 20]
+    assert [buffer.words[at * 6 + 5] for at in range(3)] == [4, 4, 4 | EVENT_ESTIMATED << FLAG_SHIFT]
+    assert buffer.settle(0) == 1
+
+
+def buffer_of(*rows: tuple[int, int, int, int, int, int]) -> TapeBuffer:
+    buffer = TapeBuffer(1)
+    for row in rows:
+        buffer.append(*row)
+    return buffer

@@ -151,7 +151,7 @@ def test_a_recording_imports_as_the_rows_the_live_feed_wrote(tmp_path, plugins, 
             def is_done() -> bool:
                 source = feed.source
                 while source.fill(NEVER) != NEVER:
-                    taken = memoryview(source.buffer.store).cast("B")[source.first * 48 : source.last * 48]
+                    taken = memoryview(source.buffer.words).cast("B")[source.first * 48 : source.last * 48]
                     rows.extend(taken)
                     taken.release()
                     source.first = source.last
