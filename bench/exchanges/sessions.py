@@ -73,7 +73,8 @@ class Market:
             own, other = (self.bids, self.offers) if is_bid else (self.offers, self.bids)
             away = min(int(chance.expovariate(1 / 25)), LEVELS - 1)
             price = other.peekitem(0)[0] - 1 - away if is_bid else other.peekitem(-1)[0] + 1 + away
-            size = 0 if price in own and len(own) > LEVELS // 2 and chance.random() < 0.4 else self._size()
+            stood = price in own and price not in changed[not is_bid]
+            size = 0 if stood and len(own) > LEVELS // 2 and chance.random() < 0.4 else self._size()
             if size:
                 own[price] = size
             else:

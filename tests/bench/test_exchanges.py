@@ -44,6 +44,20 @@ def test_a_session_is_coherent_and_as_busy_as_it_says(exchange: str) -> None:
     assert book.crossings == 0
 
 
+def test_a_level_is_deleted_or_changed_while_it_stands_and_new_otherwise() -> None:
+    session = SESSIONS["deribit"](2_000, 3)
+    standing: set[tuple[str, float]] = set()
+    words = set()
+    for body in (session.opening[0][2], *session.frames):
+        data = json.loads(body)["params"]["data"]
+        for side in ("bids", "asks"):
+            for word, price, _ in data[side]:
+                words.add(word)
+                assert ((side, price) in standing) is (word != "new")
+                (standing.discard if word == "delete" else standing.add)((side, price))
+    assert words == {"new", "change", "delete"}
+
+
 @pytest.mark.parametrize("exchange", SESSIONS)
 def test_ours_and_a_book_by_hand_come_to_the_same_quotes(exchange: str) -> None:
     session = SESSIONS[exchange](120, 4)
