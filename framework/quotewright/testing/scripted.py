@@ -62,6 +62,7 @@ class Peer:
         self._read = b""
         self._texts: deque[bytes] = deque()
         self._settled = 0
+        self._sending = anyio.Lock()
 
     async def accept(self, key: bytes | None = None) -> None:
         """Answer the handshake; a *key* of one's own makes it a wrong one."""
@@ -79,9 +80,10 @@ class Peer:
         await self.send_bytes(answer_bytes(answer))
 
     async def send_bytes(self, data: bytes) -> None:
-        """Send *data* as they are."""
+        """Send *data* as they are; several tasks of a scenario may send."""
         try:
-            await self.stream.send(data)
+            async with self._sending:
+                await self.stream.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             raise Gone from error
 
