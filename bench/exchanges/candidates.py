@@ -345,7 +345,7 @@ class TardisDev:
             raise Missing(f"tardis-dev is not in {modules or 'a folder named with --node-modules'}")
         version = json.loads((modules / "tardis-dev" / "package.json").read_text(encoding="utf-8"))["version"]
         self.name = f"tardis-dev {version}"
-        self.modules = modules
+        self.modules = modules.resolve()
         self.child: subprocess.Popen[str] | None = None
         self.session: Session | None = None
 

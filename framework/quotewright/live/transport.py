@@ -35,6 +35,9 @@ PROTOCOL_ERROR = 1002
 MOST_BODY = 64 << 20
 MOST_HANDSHAKE_BODY = 4096
 READ_BUFFER = 256 * 1024
+# Looking a member of an enum up costs as much as reading a small frame.
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
+_PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
 
 
 class Events(Protocol):
@@ -94,19 +97,19 @@ class _Socket(WSListener):  # type: ignore[misc, unused-ignore]
         if self.is_muted:
             return
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY or kind == WSMsgType.CONTINUATION:
+        if kind in _DATA:
             if frame.rsv1:
                 self._refuse(transport, PROTOCOL_ERROR, "a compressed frame, which was not agreed on")
             elif frame.fin and not self._parts:
                 self.events.heard(self.number, frame.get_payload_as_bytes())
             else:
                 self._collect(transport, frame)
-        elif kind == WSMsgType.PING:
+        elif kind == _PING:
             transport.send_pong(frame.get_payload_as_bytes())
             self.events.ponged(self.number)
-        elif kind == WSMsgType.PONG:
+        elif kind == _PONG:
             self.events.ponged(self.number)
-        elif kind == WSMsgType.CLOSE:
+        elif kind == _CLOSE:
             payload = frame.get_payload_as_bytes()
             if len(payload) >= 2:
                 self.code = int.from_bytes(payload[:2], "big")
