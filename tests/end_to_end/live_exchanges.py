@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from quotewright.testing.scripted import Answer, Asked, Gone, Peer, ScriptedServer
+from quotewright.testing.scripted import CLOSE, PING, PONG, TEXT, Answer, Asked, Gone, Peer, ScriptedServer, frame
 from quotewright_plugins.exchanges.binance.frames import BinanceSession
 from quotewright_plugins.exchanges.bybit.frames import BybitSession
 from quotewright_plugins.exchanges.deribit.frames import DeribitSession
@@ -24,8 +24,9 @@ def compact(value: Any) -> bytes:
 class Exchange:
     """One exchange on loopback: metadata over HTTP, and a market that moves *steps* times on its sockets.
 
-    At step *gap_at* the book's update is lost; at step *cut_at* every connection ends without a word. When all steps
-    are done, ``is_over`` is set and the server goes on answering.
+    At step *gap_at* the book's update is lost; at step *cut_at* the connection ends without a word; after *life* steps
+    on one connection the server closes it. When all steps are done, ``is_over`` is set and the server goes on
+    answering.
     """
 
     name: ClassVar[str]
@@ -33,16 +34,18 @@ class Exchange:
     instrument: ClassVar[str]
     book_kinds: ClassVar[tuple[str, ...]] = ("book", "depth", "delta", "change", "update")
 
-    def __init__(self, steps: int = 250, gap_at: int = -1, cut_at: int = -1) -> None:
+    def __init__(self, steps: int = 250, gap_at: int = -1, cut_at: int = -1, life: int = 0) -> None:
         self.steps = steps
+        self.life = life
+        self.history: list[list[Any]] = []
         self.gap_at = gap_at
         self.cut_at = cut_at
-        self.done = 0
         self.is_over = threading.Event()
         self.session = self.market()
         self.subscribed: list[str] = []
         self.unsubscribed: list[str] = []
         self._books: set[Peer] = set()
+        self._pongs: dict[Peer, bytes] = {}
 
     # What each exchange says for itself.
 
@@ -84,7 +87,16 @@ class Exchange:
     async def _listen(self, peer: Peer, scope: anyio.CancelScope) -> None:
         try:
             while True:
-                text = await peer.receive_text()
+                opcode, text = await peer.receive()
+                if opcode == PONG:
+                    self._pongs[peer] = text
+                    peer.server.count("taken")
+                if opcode == CLOSE:
+                    raise Gone
+                if opcode == PING:
+                    await peer.send_bytes(frame(PONG, text))
+                if opcode != TEXT:
+                    continue
                 if text == b"ping":
                     await peer.send(b"pong")
                     continue
@@ -103,20 +115,26 @@ class Exchange:
             scope.cancel()
 
     async def _move(self, peer: Peer) -> None:
-        """Let the market move as fast as the client takes it, on the connection that carries the book."""
+        """Let the market move as fast as the client takes it, on a connection that carries the book."""
         while peer not in self._books:
             await peer.server.change()
-        while self.done < self.steps:
-            self.done += 1
-            if self.done == self.cut_at:
+        begun = at = len(self.history)
+        while at < self.steps:
+            if at == len(self.history):  # the connection that is ahead moves the market for all
+                self.history.append(list(self.step()))
+            at += 1
+            if at == self.cut_at:
                 await peer.abort()
                 return
-            for line in self.step():
-                if not (self.done == self.gap_at and line.kind in self.book_kinds):
+            for line in self.history[at - 1]:
+                if not (at == self.gap_at and line.kind in self.book_kinds):
                     await peer.send(line.raw)
-            pongs = peer.server.counts.get("pongs", 0)
-            await peer.ping(b"%d" % self.done)
-            await peer.server.until("pongs", pongs + 1)
+            await peer.ping(b"%d" % at)
+            while self._pongs.get(peer) != b"%d" % at:
+                await peer.server.change()
+            if self.life and at - begun == self.life:
+                await peer.close(1001, "the connection is too old")
+                return
         self.is_over.set()
 
     def __enter__(self) -> Exchange:
@@ -241,7 +259,7 @@ class Okx(Exchange):
 
     def step(self) -> Iterable[Any]:
         yield self.session.update()
-        if self.done % 2:
+        if len(self.history) % 2:
             yield self.session.trade()
         yield self.session.best()
 
