@@ -73,6 +73,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     """Return the page for a terminal."""
     seconds = (found["now_ns"] - found["start_ns"]) / 1e9
     state = "running" if is_running(found) else "ended"
+    if state == "ended" and found.get("is_running"):
+        state = "ended without a word (killed?)"
     told = [
         f"{found['name']}: {state}, {seconds:.1f} s, {found['messages']} messages, {found['orders']} orders, "
         f"{found['fills']} fills"

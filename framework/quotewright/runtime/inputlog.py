@@ -71,6 +71,10 @@ class InputLogWriter:
         self._file.write(payload)
         self._sequence += 1
 
+    def flush(self) -> None:
+        """Hand what was written to the system: it outlives the program, though not the machine."""
+        self._file.flush()
+
     def sync(self) -> None:
         """Return once everything written so far is on the disk."""
         self._file.flush()
@@ -94,8 +98,10 @@ class InputRecord:
     body: Any
 
 
-def read_input_log(path: Path) -> Iterator[InputRecord]:
+def read_input_log(path: Path, is_cut: bool = False) -> Iterator[InputRecord]:
     """Yield every record of the log at *path* but its end.
+
+    *is_cut*: the run was killed, so a missing end or a last record that is not whole are no damage.
 
     Raises:
         NotFoundError: there is no such file.
@@ -113,6 +119,8 @@ def read_input_log(path: Path) -> Iterator[InputRecord]:
         while True:
             at = file.tell()
             head = file.read(_HEAD.size)
+            if is_cut and len(head) < _HEAD.size:
+                return
             if not head:
                 raise InputError(
                     f"{path}: the end record is missing after {expected} records: the log was cut off at byte {at}, "
@@ -123,6 +131,8 @@ def read_input_log(path: Path) -> Iterator[InputRecord]:
             length, sequence, check = _HEAD.unpack(head)
             payload = file.read(length) if length <= MOST_BYTES else b""
             if len(payload) < length:
+                if is_cut and length <= MOST_BYTES:
+                    return
                 raise InputError(f"{path}: record {expected} at byte {at} is cut off or its length is damaged")
             if sequence != expected or check != crc32c(payload, crc32c(_SEQUENCE.pack(sequence), 0)):
                 raise InputError(f"{path}: record {expected} at byte {at} is damaged: its checksum does not fit")

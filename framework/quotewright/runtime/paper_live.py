@@ -127,6 +127,7 @@ class LiveRun:
         if now - self._told >= STATUS_SECONDS:
             self._told = now
             self._look_for_crossed()
+            self.flush()
             self.write_status()
 
     def _look_for_crossed(self) -> None:
@@ -143,6 +144,13 @@ class LiveRun:
             elif now_ns - self._bad_since.setdefault(symbol, now_ns) >= CROSSED_NS:
                 del self._bad_since[symbol]
                 feed.resync(symbol, self.market.feed.clock.now_ns())
+
+    def flush(self) -> None:
+        """Hand rows and record to the system: a kill takes away what came since, and nothing before."""
+        writer = self.market.source.writer
+        if writer is not None:
+            writer.flush()
+        self.session.recorder.flush()
 
     def write_status(self, is_running: bool = True) -> None:
         """Write ``status.json`` of the run folder; a reader sees the old one or the new one, never half."""

@@ -272,6 +272,12 @@ class RunRecorder:
     def order_log_sha256(self) -> str:
         return self._digest.hexdigest()
 
+    def flush(self) -> None:
+        """Hand what was written to the system, so that a kill does not take it away."""
+        for file in (self._orders_file, self._fills_file, self.inputs):
+            if file is not None and self.lost is None:
+                self._write(file.flush)
+
     def close(self) -> None:
         """Flush and close what is on disk, and write the samples beside it."""
         files = [file for file in (self._orders_file, self._fills_file, self.inputs) if file is not None]

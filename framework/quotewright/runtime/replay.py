@@ -37,9 +37,10 @@ NO_SAMPLES_NS = 1 << 61
 GRACE_NS = 10_000_000_000
 
 
-def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = None) -> int:
+def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = None, is_cut: bool = False) -> int:
     """Run the session of *log* again and return how many commands were made anew.
 
+    *is_cut*: the run was killed; it is followed as far as both its log and its tape reach.
     Rows come from *tape* or from the config's own seeded market; reports, timers and operator commands from the log.
 
     Raises:
@@ -47,7 +48,10 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
             what came.
         ConfigError: the config has more than one venue.
     """
-    follower = Follower(list(read_input_log(log)), log)
+    records = list(read_input_log(log, is_cut))
+    if is_cut and tape is not None:
+        records = [record for record in records if record.rows <= tape.rows.count]
+    follower = Follower(records, log, is_cut)
     wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS)
     if len(wired.venues) != 1:
         raise ConfigError(f"a replay takes one venue, the config has {len(wired.venues)}")
@@ -71,6 +75,8 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
                 pipeline.finish(GRACE_NS)
             else:
                 pipeline.operate(record.body, "as recorded")
+    if is_cut:
+        follower.reach_end(pipeline)
     follower.require_end()
     inner.close()
     wired.market.source.close()
@@ -103,9 +109,10 @@ class RecordedVenue(Venue):
 class Follower:
     """A recorder that holds everything it is told against the next record of a log."""
 
-    def __init__(self, records: list[InputRecord], log: Path) -> None:
+    def __init__(self, records: list[InputRecord], log: Path, is_cut: bool = False) -> None:
         self.records = records
         self.log = log
+        self.is_cut = is_cut
         self.at = 0
         self.sample = -1
         self.pipeline: Pipeline | None = None
@@ -126,10 +133,22 @@ class Follower:
                 self.differ("nothing more")
         pipeline.is_interrupted = False
 
+    def reach_end(self, pipeline: Pipeline) -> None:
+        """Take inputs until the last record of a log that was cut off has been met; what follows is not compared."""
+        while self.at < len(self.records):
+            last = self.records[-1]
+            before = (self.at, pipeline.rows_consumed, pipeline.now_ns)
+            pipeline.is_interrupted = False
+            pipeline.advance(last.now_ns, 1 if pipeline.rows_consumed < last.rows else NEVER)
+            if before == (self.at, pipeline.rows_consumed, pipeline.now_ns):
+                return
+
     def follow(self, kind: int, now_ns: int, rows: int, body: Any) -> None:
         """Compare one thing with the next record, and stop the pipeline before an operator's command."""
         came = (kind, now_ns, rows, msgspec.to_builtins(body))
         if self.at >= len(self.records):
+            if self.is_cut:
+                return
             self.differ(told(*came))
         record = self.records[self.at]
         if (record.kind, record.now_ns, record.rows, record.body) != came:

@@ -16,6 +16,8 @@ TAPE_VERSION: Final = 1
 ROWS_FILE: Final = "rows.bin"
 ORDER_FILE: Final = "event_order.bin"
 INFO_FILE: Final = "tape.json"
+BEGUN_FILE: Final = "begun.json"
+"""Header of a tape that is being written by a run, for its recovery; a finished tape has none."""
 
 ROW_BYTES: Final = 8 * ROW_WORDS
 ORDER_BYTES: Final = 8

@@ -18,6 +18,7 @@ from quotewright.kernel.codes import KIND_NAMES, LAST, MAX_INSTRUMENTS
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.model.instrument import Instrument
 from quotewright.tape.layout import (
+    BEGUN_FILE,
     BLOCK_ROWS,
     INFO_FILE,
     ORDER_FILE,
@@ -176,6 +177,13 @@ class TapeWriter:
         self._order.add(np.ascontiguousarray(event))
         self.row_count += len(rows)
 
+    def flush(self) -> None:
+        """Hand the rows so far to the system: should the program be killed, they can be recovered."""
+        begun = self.directory / BEGUN_FILE
+        if not begun.exists():
+            begun.write_bytes(TapeInfo(instruments=self.instruments).to_json())
+        self._rows.flush()
+
     def finish(self, info: TapeInfo | None = None) -> TapeInfo:
         """Write the event order and the header and put the tape in place; returns the header as written.
 
@@ -211,6 +219,7 @@ class TapeWriter:
             file.write(info.to_json())
             file.flush()
             os.fsync(file.fileno())
+        (self.directory / BEGUN_FILE).unlink(missing_ok=True)
         self._put_in_place()
         self._is_open = False
         return info
