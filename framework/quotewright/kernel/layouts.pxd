@@ -2,6 +2,7 @@ cimport cython
 
 cdef class UpdateLayout:
     cdef bytes start
+    cdef long long start_length
     cdef long long quotes
     cdef long long latest
     cdef long long first_side

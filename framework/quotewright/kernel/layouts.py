@@ -112,7 +112,11 @@ class UpdateLayout:
         if not 0 <= latest <= LATEST_STAMP:
             raise InputError(f"latest should be 0 to {LATEST_STAMP}, was {latest}")
         self.start = start
-        self.quotes = quotes
+        self.start_length = len(start)
+        self.quotes = quotes - start.count(b'"')
+        """How many quotation marks are still to come behind the start."""
+        if self.quotes < 1:
+            raise InputError(f"frames should go on behind {start!r} up to quotation mark {quotes}")
         self.depth = depth
         self.latest = latest
         self.rule = RULES[rule]

@@ -123,9 +123,12 @@ class UpdateReader:
         self.taken = 0
 
     def prefix(self, data: bytes, text: bytes, end: int) -> int:
-        """Return where the stream's own beginning of a frame ends, 0 if it has too few quotation marks."""
+        """Return where the stream's own beginning of a frame ends, 0 if it has too few quotation marks.
+
+        That it begins as the layout says is not looked at: of a frame that does not, the beginning was never learnt.
+        """
         left = self.layout.quotes
-        at = 0
+        at = self.layout.start_length
         while at < end:
             if text[at] == 34:
                 left -= 1

@@ -435,6 +435,11 @@ BAD_LAYOUTS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def test_a_start_that_reaches_past_the_beginning_of_a_frame_is_refused() -> None:
+    with pytest.raises(InputError, match="should go on behind"):
+        UpdateLayout(b'{"a":"b"', 4, 1, SIDES, "counts", [])
+
+
 @pytest.mark.parametrize(("keys", "rule", "needed", "latest", "told"), BAD_LAYOUTS.values(), ids=BAD_LAYOUTS)
 def test_a_layout_that_makes_no_sense_is_refused(keys: Any, rule: str, needed: Any, latest: int, told: str) -> None:
     with pytest.raises(InputError, match=told):
