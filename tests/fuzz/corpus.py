@@ -100,7 +100,7 @@ def recorded(plugins: PluginSet, exchange: str, market: str, path: Path) -> Corp
 
 def _symbol(adapter: FeedAdapter, raw: bytes) -> bytes:
     """Return the symbol whose book *raw* is about, nothing if it is none."""
-    adapter.on_message(raw, "ws", None, 1, Symbols())  # type: ignore[arg-type]  # begin() suffices
+    adapter.on_message(raw, "ws", None, 1, Symbols())
     return next(iter(adapter.books), "").encode()
 
 
@@ -111,7 +111,7 @@ def _corpus(plugins: PluginSet, exchange: str, market: str, frames: list[Frame])
     adapter = make()
     seen = Symbols()
     for frame in frames:
-        adapter.on_message(frame.raw, frame.source, frame.url, 1, seen)  # type: ignore[arg-type]  # begin() suffices
+        adapter.on_message(frame.raw, frame.source, frame.url, 1, seen)
     kinds: dict[tuple[str, bytes], Frame] = {}
     for frame in frames:
         if len(frame.raw) <= LONGEST:

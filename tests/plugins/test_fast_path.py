@@ -249,7 +249,7 @@ def test_a_recording_comes_out_the_same(name: str) -> None:
     noted = Symbols()
     survey = make_adapter(PLUGINS, exchange, market)
     for frame in frames:
-        survey.on_message(frame.raw, frame.source, frame.url, 1, noted)  # type: ignore[arg-type]  # begin() suffices
+        survey.on_message(frame.raw, frame.source, frame.url, 1, noted)
     pair = Pair(exchange, market, list(noted.symbols)[:-1] if len(noted.symbols) > 3 else noted.symbols)
     for frame in frames:
         pair.feed(frame)
