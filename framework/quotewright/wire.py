@@ -197,7 +197,10 @@ class Wire:
         return None
 
     def stream_of(self, frame: bytes) -> str:
-        """Return the name of the stream that a data frame belongs to, as subscribed; empty if it does not tell."""
+        """Return the name of the stream that a data frame belongs to, as subscribed; empty if it does not tell.
+
+        Never raises.
+        """
         return ""
 
     def reaction(self, code: int, reason: str) -> Reaction | None:

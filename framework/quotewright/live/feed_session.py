@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from quotewright.errors import InputError
 from quotewright.feed import BookState, FetchSnapshot, Reconnect, Resubscribe, Subscribe, WakeAt
 from quotewright.kernel.codes import NEVER
 from quotewright.live.backoff import Backoff
 from quotewright.live.budget import Windows
 from quotewright.live.connection import Connection, ConnectionState
+from quotewright.live.directory import Directory
 from quotewright.live.lines import Line
 from quotewright.live.requests import RequestQueue
 from quotewright.live.streams import StreamState, Subscription, place
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from quotewright.live.settings import LiveSettings
     from quotewright.model.instrument import Instrument
     from quotewright.tape.sink import Sink
-    from quotewright.wire import Poll, Request, Trouble, Wire
+    from quotewright.wire import Poll, Trouble, Wire
 
 SYNCHRONISED = BookState.SYNCHRONISED
 
@@ -103,14 +103,15 @@ class FeedSession:
         self.chance = chance
         self.recorder = recorder
         self.tiers = tiers
-        self.known = {instrument.symbol: instrument for instrument in instruments}
         self.lines: dict[int, Line] = {}
         self.unserved: tuple[Stream, ...] = ()
         self.connects = Windows(wire.limits.connects)
         self.requests = RequestQueue(wire, Windows(wire.limits.requests), self._pause())
         self.books: dict[str, BookTimes] = {}
         self.counters = SessionCounters()
-        self.skew_ns: int | None = None
+        self.directory = Directory(
+            adapter, wire, self.requests, instruments, notes.instrument, self.tell, int(settings.refresh)
+        )
         self.silence_ns = int(settings.silence) if settings.silence is not None else heartbeat_ns(wire)
         self.is_started = False
         self._number = 0
@@ -121,13 +122,11 @@ class FeedSession:
         self._wake_ns = NEVER
         self._look_ns = 0
         self._silence_due_ns = NEVER
-        self._refresh_ns = NEVER
         self._switch_due_ns = NEVER
         self._polls: list[Poll] = []
         self._poll_due: list[int] = []
         self._turns = 0
         """Gaps, resyncs and snapshots that were noted; another number means that books may have changed."""
-        self._listing: list[Instrument] = []
 
     # What happens.
 
@@ -138,8 +137,7 @@ class FeedSession:
         self._place(self.adapter.streams(), now_ns)
         self._polls = self.wire.polls(list(self.adapter.subscribed))
         self._poll_due = [now_ns] * len(self._polls)
-        self._refresh_ns = now_ns + int(self.settings.refresh) if self.settings.refresh else NEVER
-        self._ask_time(now_ns)
+        self.directory.start(now_ns)
         self._act(now_ns)
         self.tick(now_ns)
 
@@ -201,13 +199,13 @@ class FeedSession:
         wanted, body = found
         kind, _ = wanted.key
         if kind == "time":
-            self._on_time(body, wanted.asked_ns, now_ns)
+            self.directory.on_time(wanted, body, now_ns)
             return
         url = wanted.request.url
         if self.recorder is not None:
             self.recorder.message("rest", url, body, now_ns)
         if kind == "instruments":
-            self._on_instruments(wanted.request, body, now_ns)
+            self.directory.on_instruments(wanted.request, body, now_ns)
             return
         self.adapter.on_message(body, "rest", url, now_ns, self.sink)
         self._after(now_ns, 0)
@@ -234,18 +232,17 @@ class FeedSession:
             if self._poll_due[place_] <= now_ns:
                 self._poll_due[place_] = now_ns + poll.every_ns
                 self.requests.ask("poll", str(place_), poll.request, now_ns)
-        if self._refresh_ns <= now_ns:
-            self._refresh_ns = now_ns + int(self.settings.refresh)
-            self._ask_time(now_ns)
-            self._listing = []
-            for number, request in enumerate(self.wire.instrument_requests()):
-                self.requests.ask("instruments", str(number), request, now_ns)
+        self.directory.tick(now_ns)
 
     @property
     def deadline_ns(self) -> int:
         """When :meth:`tick` is to be called at the latest; NEVER if nothing is awaited."""
         due_ns = min(
-            self.requests.deadline_ns, self._wake_ns, self._silence_due_ns, self._refresh_ns, self._switch_due_ns
+            self.requests.deadline_ns,
+            self.directory.deadline_ns,
+            self._wake_ns,
+            self._silence_due_ns,
+            self._switch_due_ns,
         )
         for line in self.lines.values():
             due_ns = min(due_ns, line.connection.deadline_ns)
@@ -287,7 +284,8 @@ class FeedSession:
         self.requests.stop("the feed was closed")
         for line in self.lines.values():
             line.connection.end("the feed was closed")
-        self._wake_ns = self._silence_due_ns = self._refresh_ns = self._switch_due_ns = NEVER
+        self._wake_ns = self._silence_due_ns = self._switch_due_ns = NEVER
+        self.directory.stop()
         self._polls, self._poll_due = [], []
 
     # Streams and connections.
@@ -548,41 +546,6 @@ class FeedSession:
                 else:
                     self._silence_due_ns = min(self._silence_due_ns, last_ns + silence_ns)
         self._after(now_ns, 0)
-
-    # Instruments and the venue's clock.
-
-    def _ask_time(self, now_ns: int) -> None:
-        request = self.wire.time_request()
-        if request is not None:
-            self.requests.ask("time", "", request, now_ns)
-
-    def _on_time(self, body: bytes, asked_ns: int, now_ns: int) -> None:
-        try:
-            told_ns = self.wire.server_time_ns(body)
-        except InputError as error:
-            self.tell(str(error))
-            return
-        if told_ns:
-            self.skew_ns = told_ns - (asked_ns + now_ns) // 2
-
-    def _on_instruments(self, request: Request, body: bytes, now_ns: int) -> None:
-        try:
-            self._listing += self.adapter.instruments(body)
-        except InputError as error:
-            self.tell(str(error))
-            return
-        following = self.wire.next_request(request, body)
-        if following is not None:
-            self.requests.ask("instruments", following.url, following, now_ns)
-        if any(kind == "instruments" for kind, _ in self.requests.keys):
-            return
-        listed = {instrument.symbol: instrument for instrument in self._listing}
-        self._listing = []
-        for symbol, before in list(self.known.items()):
-            after = listed.get(symbol)
-            self.notes.instrument(before, after, now_ns)
-            if after is not None:
-                self.known[symbol] = after
 
     def tell(self, text: str) -> None:
         """Keep a sentence for the status."""

@@ -18,9 +18,10 @@ def report(session: FeedSession, now_ns: int) -> dict[str, Any]:
     counters = adapter.counters
     settings = session.settings
     warnings = list(session.counters.told)
-    if session.skew_ns is not None and abs(session.skew_ns) > int(settings.most_skew):
+    skew_ns = session.directory.skew_ns
+    if skew_ns is not None and abs(skew_ns) > int(settings.most_skew):
         warnings.append(
-            f"the venue's clock is {session.skew_ns / 1e9:+.3f} s off ours; more than {settings.most_skew} is tolerated"
+            f"the venue's clock is {skew_ns / 1e9:+.3f} s off ours; more than {settings.most_skew} is tolerated"
         )
     if session.requests.final:
         warnings.append(f"no request is made any more: {session.requests.final}")
@@ -41,7 +42,7 @@ def report(session: FeedSession, now_ns: int) -> dict[str, Any]:
         "requests": session.requests.asked,
         "failed_requests": session.requests.failed,
         "last_trouble": session.requests.last_trouble,
-        "clock_skew_ms": None if session.skew_ns is None else round(session.skew_ns / 1e6, 3),
+        "clock_skew_ms": None if skew_ns is None else round(skew_ns / 1e6, 3),
         "unserved": [stream.name for stream in session.unserved],
         "warnings": warnings,
         "connections": [_connection(session, number, now_ns) for number in session.lines],

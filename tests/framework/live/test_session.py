@@ -239,7 +239,7 @@ def test_changes_of_instruments_become_rows():
 
     session, source, _ = made(("AUSDT", "BUSDT"))
     connect(session, opens(session), START)
-    known = session.known["AUSDT"]
+    known = session.directory.known["AUSDT"]
     session.notes.instrument(known, attrs.evolve(known, tick_steps=5), START + 1)
     session.notes.instrument(known, attrs.evolve(known, status="halted"), START + 2)
     session.notes.instrument(known, None, START + 3)

@@ -177,7 +177,10 @@ class ToyWire(Wire):
         return kinds[told["op"]]()
 
     def stream_of(self, frame: bytes) -> str:
-        told = msgspec.json.decode(frame)
+        try:
+            told = msgspec.json.decode(frame, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            return ""
         return f"{'trades' if 'p' in told else 'book'}.{told.get('s', '')}"
 
     def instrument_requests(self) -> list[Request]:
