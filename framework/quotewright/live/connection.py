@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 CLOSE_NORMAL = 1000
 MOST_PAUSE_NS = 600_000_000_000
 """A stream that does not come is asked for again at least this often."""
+ENDING_NS = 2_000_000_000
+"""So long is the answer to the end of a stream waited for before it is asked for anew."""
 
 
 class ConnectionState(IntEnum):
@@ -114,6 +116,8 @@ class Connection:
         self._ping_ns = 0
         self._outbox: deque[tuple[bytes, int]] = deque()
         self._asked: dict[int, _Asked] = {}
+        self._ending: dict[str, int] = {}
+        """Streams whose end is waited for before they are asked for anew, with the request that ends them."""
         self._request = number * 1_000_000
         self._held_ns = 0
 
@@ -143,6 +147,7 @@ class Connection:
         self.opened_ns = self.heard_ns = self._sent_ns = now_ns
         self._ping_ns = 0
         self._asked.clear()
+        self._ending.clear()
         self._outbox.clear()
         self._outbox.extend((frame, -1) for frame in self.wire.opening(self.category))
         waiting = []
@@ -354,6 +359,7 @@ class Connection:
         self.opened_ns = 0
         self._outbox.clear()
         self._asked.clear()
+        self._ending.clear()
         self._ping_ns = 0
         self.is_settling = True
         for subscription in self.subscriptions.values():
@@ -376,6 +382,8 @@ class Connection:
             self._look_ahead(now_ns)
         elif isinstance(control, Pong):
             self.ponged(now_ns)
+        elif isinstance(control, (Acknowledged, Refused)) and self._is_ended(control.request, now_ns):
+            self._look_ahead(now_ns)
         elif isinstance(control, Acknowledged):
             for subscription in self._meant(control.streams, control.request):
                 self._acknowledged(subscription, now_ns)
@@ -394,6 +402,18 @@ class Connection:
                 self.orders.append(CloseSocket(self.number, CLOSE_NORMAL, ""))
                 self._lost(reason, now_ns)
                 self._again(Reaction("never", reason), now_ns)
+
+    def _is_ended(self, request: int, now_ns: int) -> bool:
+        """Return whether *request* was to end streams; they are asked for anew, whatever the venue says to it."""
+        asked = self._asked.get(request)
+        if asked is None or asked.is_asking:
+            return False
+        del self._asked[request]
+        ended = [name for name in asked.names if self._ending.get(name) == request]
+        for name in ended:
+            del self._ending[name]
+        self._ask([self.subscriptions[name] for name in ended], now_ns)
+        return True
 
     def _meant(self, names: Sequence[str], request: int) -> list[Subscription]:
         """Return the streams that an answer speaks of: by name, else those its request asked for."""
@@ -425,7 +445,7 @@ class Connection:
 
     def _came(self, subscription: Subscription, now_ns: int) -> None:
         """Take note that data of a stream came, whether or not they were acknowledged."""
-        if subscription.state == StreamState.REFUSED:
+        if subscription.state == StreamState.REFUSED or subscription.stream.name in self._ending:
             return
         subscription.enter(StreamState.LIVE, now_ns)
         subscription.tries = 0
@@ -449,20 +469,32 @@ class Connection:
                 subscription.enter(StreamState.SILENT, now_ns, now_ns)
             if subscription.state == StreamState.SILENT and subscription.due_ns <= now_ns:
                 self._renew(subscription, now_ns)
+            elif subscription.state == StreamState.WAITING and self._ending.pop(subscription.stream.name, None):
+                subscription.due_ns = 0
+                self._ask([subscription], now_ns)
         self._settle()
 
     def _pause_of(self, subscription: Subscription) -> int:
         return min(MOST_PAUSE_NS, int(self.settings.backoff) << min(subscription.tries, 20))
 
     def _renew(self, subscription: Subscription, now_ns: int) -> None:
-        """End a stream, in case the venue thinks that it serves it, and ask for it."""
+        """End a stream, in case the venue thinks that it serves it, and ask for it when it has answered to that.
+
+        A venue that is asked for a stream while it still ends it may answer that it serves it already.
+        """
         request = self._next_request()
+        name = subscription.stream.name
         frames = self.wire.unsubscribe([subscription.stream], request)
-        self._asked[request] = _Asked((subscription.stream.name,), is_asking=False)
+        self._asked[request] = _Asked((name,), is_asking=False)
         self._outbox.extend((frame, -1) for frame in frames)
-        subscription.enter(StreamState.WAITING, now_ns)
         self.is_settling = True
-        self._ask([subscription], now_ns)
+        wait_ns = min(ENDING_NS, int(self.settings.answer_timeout)) if frames else 0
+        subscription.enter(StreamState.WAITING, now_ns, now_ns + wait_ns if wait_ns else 0)
+        if wait_ns:
+            self._ending[name] = request
+            self._pump(now_ns)
+        else:
+            self._ask([subscription], now_ns)
 
     def _next_request(self) -> int:
         self._request += 1

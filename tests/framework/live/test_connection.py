@@ -73,8 +73,11 @@ def test_c09_a_refusal_is_final_unless_the_venue_says_otherwise():
     assert "no such stream" in one.subscriptions["book.BTCUSDT"].reason
     assert one.subscriptions["trades.BTCUSDT"].state == StreamState.SILENT
     one.tick(one.deadline_ns)
-    again = texts(one.take_orders())
-    assert [b"trades" in frame for frame in again] == [True, True]  # ended, then asked for
+    (ended,) = texts(one.take_orders())
+    assert b'"unsubscribe"' in ended
+    one.tick(one.deadline_ns)  # nothing is said to it
+    (again,) = texts(one.take_orders())
+    assert b"trades" in again
     assert one.subscriptions["book.BTCUSDT"].state == StreamState.REFUSED
     one.closed(1006, "", START + 5 * SECOND)
     one.tick(one.deadline_ns)
@@ -94,9 +97,60 @@ def test_c09_a_stream_without_answer_or_data_is_asked_for_again_at_its_deadline(
     one.tick(due_ns - 1)
     assert one.take_orders() == []
     one.tick(due_ns)
-    assert [frame.split(b'"')[3] for frame in texts(one.take_orders())] == [b"unsubscribe", b"subscribe"]
+    (ended,) = texts(one.take_orders())
+    assert b'"unsubscribe"' in ended
+    one.heard(b'{"op":"ok","id":1000002}', due_ns + 1)
+    (again,) = texts(one.take_orders())
+    assert b'"subscribe"' in again
     expected = "no data within 30s" if acknowledged else "no answer to the subscription within 10s"
     assert expected in one.subscriptions["book.BTCUSDT"].reason
+
+
+@pytest.mark.parametrize(
+    "said", [b'{"op":"ok","id":1000002}', b'{"op":"no","id":1000002,"args":["book.BTCUSDT"]}', None]
+)
+def test_a_stream_is_asked_for_anew_only_when_its_end_was_answered_or_is_late(said):
+    one = connection(streams=(BOOK, TRADES), answer_timeout="10s")
+    opened(one)
+    one.heard(b'{"op":"ok","id":1000001}', START)
+    one.heard(DATA, START)
+    now_ns = START + SECOND
+    assert one.ask_again("book.BTCUSDT", now_ns)
+    (ended,) = texts(one.take_orders())
+    assert ended == b'{"op":"unsubscribe","id":1000002,"args":["book.BTCUSDT"]}'
+    assert not one.ask_again("book.BTCUSDT", now_ns)  # under way
+    one.heard(DATA, now_ns + 1)  # what was still on its way
+    assert one.subscriptions["book.BTCUSDT"].state == StreamState.WAITING
+    if said is None:
+        assert one.deadline_ns == now_ns + 2 * SECOND
+        one.tick(now_ns + 2 * SECOND - 1)
+        assert one.take_orders() == []
+        one.tick(now_ns + 2 * SECOND)
+        one.heard(b'{"op":"ok","id":1000002}', now_ns + 2 * SECOND)  # too late to matter
+    else:
+        one.heard(said, now_ns + 1)
+    (again,) = texts(one.take_orders())
+    assert again == b'{"op":"subscribe","id":1000003,"args":["book.BTCUSDT"]}'
+    assert one.subscriptions["book.BTCUSDT"].state == StreamState.ASKED
+    one.heard(DATA, now_ns + 3 * SECOND)
+    assert one.subscriptions["book.BTCUSDT"].state == StreamState.LIVE
+    assert one.subscriptions["trades.BTCUSDT"].state == StreamState.ACKNOWLEDGED
+
+
+def test_a_connection_lost_while_a_stream_ends_asks_for_it_with_the_others():
+    one = connection(streams=(BOOK, TRADES))
+    opened(one)
+    one.heard(DATA, START)
+    one.ask_again("book.BTCUSDT", START)
+    one.closed(1006, "", START + 1)
+    one.tick(one.deadline_ns)
+    one.take_orders()
+    one.connected(START + 9 * SECOND)
+    one.opened(START + 9 * SECOND)
+    (asked,) = texts(one.take_orders())
+    assert b"book.BTCUSDT" in asked
+    one.heard(DATA, START + 9 * SECOND)
+    assert one.subscriptions["book.BTCUSDT"].state == StreamState.LIVE
 
 
 def test_c09_a_trade_stream_may_stay_quiet_after_its_acknowledgement():

@@ -143,7 +143,7 @@ CONTROLS = {
         Told("10003", "Invalid apikey", is_final=True),
     ),
     "an error of nothing": ('{"success":false,"ret_msg":"bad op","op":"foo"}', Told("", "bad op")),
-    "the end of a stream": ('{"success":true,"ret_msg":"","req_id":"9","op":"unsubscribe"}', None),
+    "the end of a stream": ('{"success":true,"ret_msg":"","req_id":"9","op":"unsubscribe"}', Acknowledged((), 9)),
     "not JSON": ("{", None),
     "another shape": ("[1]", None),
 }

@@ -149,7 +149,7 @@ class BybitWire(Wire):
         text = reply.ret_msg or reply.retMsg
         if reply.success is False or reply.retCode:
             return _refusal(reply, text)
-        if reply.op == "subscribe" and reply.success:
+        if reply.op in ("subscribe", "unsubscribe") and reply.success:
             return Acknowledged((), _number(reply.req_id))
         return None
 
@@ -252,7 +252,7 @@ def _refusal(reply: _Reply, text: str) -> Control | None:
     found = _REFUSED_TOPIC.search(text)
     topics = (found.group(1),) if found else ()
     if reply.op == "unsubscribe":
-        return None
+        return Acknowledged((), _number(reply.req_id))  # it is not served, which is what was asked for
     if reply.op == "subscribe":
         if "already subscribed" in text:
             return Acknowledged(topics, _number(reply.req_id))
