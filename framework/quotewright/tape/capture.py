@@ -24,10 +24,14 @@ class Line(msgspec.Struct):
 
 
 DECODER = msgspec.json.Decoder(Line)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def envelope(text: bytes) -> Line:
-    """Return one line taken apart; InputError if it is none of a capture."""
+    """Return one line taken apart; InputError if it is none of a capture.
+
+    A byte order mark before it, as some editors put at the beginning of a file, is passed over.
+    """
     if text[:1].isdigit():
         stamp, _, frame = text.partition(b" ")
         if stamp.isdigit() and len(stamp) <= 19 and int(stamp) < 1 << 63 and frame[:1] == b"{":
@@ -36,6 +40,8 @@ def envelope(text: bytes) -> Line:
     try:
         return DECODER.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        if text.startswith(BYTE_ORDER_MARK):
+            return envelope(text.lstrip(BYTE_ORDER_MARK))
         raise InputError(f"should be a JSON object with ts, src and msg ({error}), was {shown(text)}") from None
 
 

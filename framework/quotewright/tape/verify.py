@@ -216,7 +216,9 @@ def verify_capture(path: Path, plugins: PluginSet, exchange: str = "") -> dict[s
         "is_truncated": file.is_truncated,
         "refused": refused,
         "first_refused": first_refused,
-        "instruments": {symbol: _found(book, adapter, symbol) for symbol, book in sorted(sink.books.items())},
+        "instruments": {
+            symbol: _found(book, adapter, symbol) for symbol, book in sorted(_books(sink, adapter).items())
+        },
     }
 
 
@@ -249,6 +251,12 @@ def _played(file: RecordedFile, adapter: FeedAdapter, sink: BookSink) -> Iterato
             adapter.actions()
 
 
+def _books(sink: BookSink, adapter: FeedAdapter) -> dict[str, TextBook]:
+    """Return the books of *sink*, and empty ones for symbols whose updates all wait for a snapshot."""
+    waiting = (symbol for symbol, sequence in adapter.books.items() if sequence.messages and symbol not in sink.books)
+    return {**sink.books, **{symbol: TextBook() for symbol in waiting}}
+
+
 def _name(market: Market) -> str:
     return " ".join(part for part in market if part)
 
@@ -258,17 +266,20 @@ def _found(book: TextBook, adapter: FeedAdapter, symbol: str) -> dict[str, Any]:
     sequence = adapter.books.get(symbol)
     bids, offers = book.bids.best_levels(SHOWN_LEVELS), book.offers.best_levels(SHOWN_LEVELS)
     bid_count, offer_count = len(book.bids.levels), len(book.offers.levels)
-    if not book.messages and book.quotes:  # a stream of best quotes is a book of one level
+    waiting = sequence.messages if sequence is not None and not book.messages else 0
+    if not waiting and not book.messages and book.quotes:  # a stream of best quotes is a book of one level
         bid, bid_size, offer, offer_size = book.quote
         bids, offers = [(bid, bid_size)] * bool(bid), [(offer, offer_size)] * bool(offer)
         bid_count, offer_count = len(bids), len(offers)
-    if not book.messages:
+    if waiting:
+        state = "waiting"
+    elif not book.messages:
         state = "best quotes" if book.quotes else "none"
     else:
         is_good = book.is_good and (sequence is None or sequence.state is BookState.SYNCHRONISED)
         state = "good" if is_good else "stale"
     return {
-        "messages": book.messages or book.quotes,
+        "messages": book.messages or waiting or book.quotes,
         "gaps": book.gaps,
         "crossed": book.crossings,
         "checksums_ok": sequence.checksums_good if sequence is not None else 0,

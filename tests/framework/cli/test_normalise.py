@@ -121,3 +121,18 @@ def test_verify_of_a_tape_tells_what_its_import_found(tmp_path):
     found = json.loads(done.stdout)["instruments"]["BTCUSDT"]
     assert (found["messages"], found["gaps"], found["crossed"], found["is_clean"]) == (21, 0, 0, True)
     assert run("verify", str(tmp_path / "nothing")).returncode == 2
+
+
+def test_verify_names_the_books_that_wait_for_a_snapshot(tmp_path):
+    path = tmp_path / "capture.jsonl"
+    path.write_text("\n".join(line for line in lines() if "lastUpdateId" not in line))
+    done = run("verify", str(path), "--json", "--exchange", "binance")
+    found = json.loads(done.stdout)["instruments"]["BTCUSDT"]
+    assert (found["messages"], found["book"], found["bids"], found["gaps"]) == (20, "waiting", [], 0)
+
+
+def test_a_byte_order_mark_is_passed_over():
+    data = b"\xef\xbb\xbf" + lines()[2].encode() + b"\r\n"
+    done = run("normalize", "--exchange", "binance", data=data)
+    assert json.loads(done.stdout)["type"] == "book_change"
+    assert done.stderr == b""

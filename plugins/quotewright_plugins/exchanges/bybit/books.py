@@ -109,6 +109,7 @@ class Books(Prints):
             book.last_id, book.sequence = data.u, data.seq
         elif book.state is not SYNCHRONISED:  # 1: nothing before the image is of use
             self.counters.buffer_dropped += 1
+            book.messages += 1
             self.request(book, receive_ns)
         elif data.u <= book.last_id:
             self._pass_over(book, event_ns, receive_ns, sink, data.u)
