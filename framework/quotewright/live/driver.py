@@ -12,7 +12,7 @@ import anyio
 
 from quotewright.kernel.codes import NEVER
 from quotewright.live.frames import FrameQueue
-from quotewright.live.retry import general_trouble
+from quotewright.live.retry import trouble_of
 from quotewright.live.status import report
 from quotewright.live.transport import Transport
 
@@ -100,7 +100,7 @@ class LiveFeed:
         """Return what an answer to a handshake means; 200 is one, too: nobody there speaks WebSocket."""
         if not status:
             return None
-        return self.session.wire.trouble(status, headers, body) or general_trouble(status, headers, now_ns, body)
+        return trouble_of(self.session.wire, status, headers, now_ns, body)
 
     def _classify(self, number: int, frame: bytes) -> tuple[str, bool]:
         line = self.session.lines.get(number)

@@ -10,7 +10,7 @@ import attrs
 
 from quotewright.kernel.codes import NEVER
 from quotewright.live.orders import Fetch, Order
-from quotewright.live.retry import general_trouble
+from quotewright.live.retry import trouble_of
 
 if TYPE_CHECKING:
     from quotewright.live.backoff import Backoff
@@ -79,7 +79,7 @@ class RequestQueue:
         if wanted is None:
             self.dropped += 1
             return None
-        trouble = self.wire.trouble(status, headers, body) or general_trouble(status, headers, now_ns, body)
+        trouble = trouble_of(self.wire, status, headers, now_ns, body)
         if trouble is None:
             self.keys.discard(wanted.key)
             self.pause.reset()

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from quotewright.wire import Trouble
 
 if TYPE_CHECKING:
     from quotewright.live.backoff import Backoff
+    from quotewright.wire import Wire
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
@@ -87,6 +90,19 @@ def general_trouble(
     if 300 <= status < 400:
         return Trouble("final", f"answers {status}: sends us elsewhere, where no request is sent; check the address")
     return Trouble("final", f"answers {status}: the request is not what it expects")
+
+
+def trouble_of(wire: Wire, status: int, headers: Mapping[str, str], now_ns: int, body: bytes) -> Trouble | None:
+    """Return what an answer means at the venue of *wire*, else in general; None: a success that may be read.
+
+    A ban is one whatever else the answer says, and no pause is shorter than what ``Retry-After`` asks for.
+    """
+    general = general_trouble(status, headers, now_ns, body)
+    own = wire.trouble(status, headers, body)
+    if own is None or own.kind == "banned" or (general is not None and general.kind == "banned"):
+        return own if own is not None and own.kind == "banned" else general
+    asked_ns = retry_after_ns(headers, now_ns) if own.kind == "retry" else None
+    return own if asked_ns is None or asked_ns <= own.wait_ns else attrs.evolve(own, wait_ns=asked_ns)
 
 
 def is_html(headers: Mapping[str, str], body: bytes) -> bool:

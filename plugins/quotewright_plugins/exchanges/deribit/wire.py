@@ -218,6 +218,8 @@ class DeribitWire(Wire):
 
     def trouble(self, status: int, headers: Mapping[str, str], body: bytes) -> Trouble | None:
         """Return what an answer means: errors come with HTTP 400 and a JSON-RPC error, whose code tells."""
+        if status in (418, 451):
+            return None
         try:
             error = _REPLY.decode(body).error
         except _UNREADABLE:

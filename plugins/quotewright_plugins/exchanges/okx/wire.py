@@ -197,6 +197,8 @@ class OkxWire(Wire):
         return int(text) * 1_000_000
 
     def trouble(self, status: int, headers: Mapping[str, str], body: bytes) -> Trouble | None:
+        if status in (418, 451):
+            return None
         try:
             told = _TOLD.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
