@@ -16,6 +16,9 @@ from quotewright_plugins.exchanges.bybit.frames import BybitSession
 from quotewright_plugins.exchanges.deribit.frames import DeribitSession
 from quotewright_plugins.exchanges.okx.frames import OkxSession
 
+MOST_STEPS = 20_000
+"""The market ends here even if a test has not seen what it waits for."""
+
 
 def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
@@ -25,8 +28,8 @@ class Exchange:
     """One exchange on loopback: metadata over HTTP, and a market that moves *steps* times on its sockets.
 
     At step *gap_at* the book's update is lost; at step *cut_at* the connection ends without a word; after *life* steps
-    on one connection the server closes it. When all steps are done, ``is_over`` is set and the server goes on
-    answering.
+    on one connection the server closes it. When all steps are done and the test has seen enough, ``is_over`` is set and
+    the server goes on answering.
     """
 
     name: ClassVar[str]
@@ -41,6 +44,7 @@ class Exchange:
         self.gap_at = gap_at
         self.cut_at = cut_at
         self.is_over = threading.Event()
+        self.is_enough = threading.Event()
         self.session = self.market()
         self.subscribed: list[str] = []
         self.unsubscribed: list[str] = []
@@ -119,7 +123,7 @@ class Exchange:
         while peer not in self._books:
             await peer.server.change()
         begun = at = len(self.history)
-        while at < self.steps:
+        while at < self.steps or (not self.is_enough.is_set() and at < MOST_STEPS):
             if at == len(self.history):  # the connection that is ahead moves the market for all
                 self.history.append(list(self.step()))
             at += 1

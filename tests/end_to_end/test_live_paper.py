@@ -75,6 +75,8 @@ def run(exchange: Exchange, plugins: PluginSet, folder: Path, more: str = "") ->
             {ticks * view.tick_steps: lots * view.lot_steps for ticks, lots in side.items()}
             for side in exchange.books()
         )
+        if session.recorder.fill_count:
+            exchange.is_enough.set()
         is_there = levels == true and book.status == BOOK_GOOD
         if exchange.is_over.is_set() and is_there and view.live:
             seen["levels"] = len(levels[0])

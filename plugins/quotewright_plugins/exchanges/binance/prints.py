@@ -145,7 +145,8 @@ class Prints(FeedAdapter):
             self.counters.empty_trades += 1
             return
         recent = known.recent
-        if event.t <= known.last_aggregate_trade or (event.t <= known.last_trade and event.t in recent):
+        is_known = self.is_sequenced and event.t <= known.last_trade and event.t in recent
+        if is_known or event.t <= known.last_aggregate_trade:
             self.counters.duplicate_trades += 1
             return
         flags = NO_MARKET if event.X and event.X != "MARKET" else 0

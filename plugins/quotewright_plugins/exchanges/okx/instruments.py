@@ -52,8 +52,8 @@ CONTRACTS = {
     "ZRX": "10",
 }
 """Contract sizes in coin of linear contracts, where a symbol alone must do."""
-OPTIONS = {"BTC": "0.01", "ETH": "0.1", "SOL": "1"}
-"""Contract sizes in coin of options."""
+OPTIONS = {"BTC": "0.1", "ETH": "1"}
+"""Contract sizes in coin of options, by metadata of May 2022; a symbol alone must do."""
 
 
 @attrs.frozen
