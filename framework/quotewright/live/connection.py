@@ -469,7 +469,7 @@ class Connection:
                 subscription.enter(StreamState.SILENT, now_ns, now_ns)
             if subscription.state == StreamState.SILENT and subscription.due_ns <= now_ns:
                 self._renew(subscription, now_ns)
-            elif subscription.state == StreamState.WAITING and self._ending.pop(subscription.stream.name, None):
+            elif subscription.state == StreamState.WAITING and self._ending.pop(subscription.stream.name, 0):
                 subscription.due_ns = 0
                 self._ask([subscription], now_ns)
         self._settle()

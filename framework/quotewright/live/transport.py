@@ -23,6 +23,7 @@ import anyio.abc
 import httpx
 from picows import WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
+from quotewright.config.masking import masked
 from quotewright.live.orders import AbortSocket, CloseSocket, Fetch, OpenSocket, Order, SendPing, SendText
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ class Transport:
             del self._sockets[number]
         if reason and not listener.is_muted and not scope.cancel_called:
             listener.is_muted = True
-            self.events.failed(number, reason[:300], status, headers, body)
+            self.events.failed(number, masked(reason)[:300], status, headers, body)
 
     async def _connect(self, number: int, url: Any) -> socket.socket:
         """Return a socket connected to the peer, or to the proxy, having tried every address of its name."""
@@ -361,7 +362,7 @@ class Transport:
             self.events.answered(ticket, status, headers, body)
             return
         if not self._is_closed:
-            self.events.unanswered(ticket, reason[:300])
+            self.events.unanswered(ticket, masked(reason)[:300])
 
     async def _answer(self, client: httpx.AsyncClient, request: Request) -> tuple[int, dict[str, str], bytes]:
         built = client.build_request(

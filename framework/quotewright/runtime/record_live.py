@@ -49,6 +49,9 @@ def record_feed(
     if not isinstance(adapter, FeedAdapter):
         raise ConfigError(f"{where}: this feed has a market of its own, and no frames to record")
     adapter.wire()
+    names = list(names)
+    if not names:
+        raise ConfigError(f"{where}: name what is to be recorded: --instruments NAME,…")
     stopping = Stopping()
     before: dict[int, Any] = {}
     try:
@@ -64,7 +67,7 @@ def record_feed(
                     before[number] = signal.signal(number, stopping)
             except ValueError:  # not the main thread
                 pass
-            summary = anyio.run(_record, adapter, list(names), writer, seconds, where, stopping)
+            summary = anyio.run(_record, adapter, names, writer, seconds, where, stopping)
     except (ConfigError, InputError):
         if not writer.lines:
             output.unlink(missing_ok=True)

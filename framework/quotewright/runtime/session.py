@@ -15,6 +15,7 @@ import anyio
 import attrs
 
 from quotewright.config.check import resolved
+from quotewright.config.masking import masked
 from quotewright.config.toml import to_toml
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import HALT, NEVER
@@ -85,7 +86,7 @@ class Session:
         if folder is not None:  # only now: a config that cannot be wired leaves nothing behind
             inputs = None
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.toml").write_text(to_toml(resolved(config, plugins)), encoding="utf-8")
+            (folder / "config.toml").write_text(masked(to_toml(resolved(config, plugins))), encoding="utf-8")
             if record_inputs:
                 inputs = InputLogWriter(folder / "inputs.log", {"verb": verb, "seed": config.run.seed})
             self.recorder.open(folder, inputs)
