@@ -275,7 +275,7 @@ class FeedSession:
         """Give a book up: it stayed crossed, its updates were shed, or hardly a known level is left (*is_thin*)."""
         self._resync(symbol, now_ns, is_thin)
         book = self.adapter.book(symbol)
-        if book is not None:  # what was shed may have been the snapshot that it waits for
+        if book is not None and book.state is not SYNCHRONISED:  # what was shed may have been its snapshot
             self.adapter.request(book, now_ns)
         self._after(now_ns, 0)
 
