@@ -166,6 +166,11 @@ class Wire:
     venue = ""
     limits = WireLimits()
     keep_alive = KeepAlive(silence_ns=60_000_000_000)
+    data_mark = b""
+    """What is before its first occurrence tells the stream of a data frame, and that it is one; empty: nothing does.
+
+    Frames that begin like one of a known stream need neither :meth:`control` nor :meth:`stream_of`.
+    """
 
     # Sockets.
 

@@ -213,3 +213,23 @@ def test_a_venue_that_says_nothing_is_left(open_connection):
         one.take_orders()
     assert one.counters.losses == 1
     assert "nothing came" in one.counters.last_reason or "no answer to our ping" in one.counters.last_reason
+
+
+def test_frames_are_told_by_their_beginning_as_by_all_of_them(open_connection):
+    venue, one, frames = open_connection
+    acknowledge(venue, one, frames, START)
+    assert one.wire.data_mark
+    for turn in (1, 2, 3):
+        for name in one.subscriptions:
+            assert one.heard(venue.data(name), START + turn) == name
+            assert one.heard(venue.data(name + "x"), START + turn) == name + "x"  # none of ours
+    assert {stream.messages for stream in one.subscriptions.values()} == {3}
+    assert {stream.last_ns for stream in one.subscriptions.values()} == {START + 3}
+    assert set(map(id, one._beginnings.values())) == set(map(id, one.subscriptions.values()))
+    for asked in asking(frames):
+        for answer in venue.ack(asked):  # what holds a known beginning, but is an answer
+            assert one.heard(msgspec.json.encode(answer), START + 4) is None
+    name = next(iter(one.subscriptions))
+    for spaces in range(1000):
+        one.heard(b" " * spaces + venue.data(name), START + 5)
+    assert len(one._beginnings) <= 8 * len(one.subscriptions)

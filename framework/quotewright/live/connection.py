@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quotewright.wire import Control, Wire
 
 CLOSE_NORMAL = 1000
+LIVE = StreamState.LIVE
 MOST_PAUSE_NS = 600_000_000_000
 """A stream that does not come is asked for again at least this often."""
 ENDING_NS = 2_000_000_000
@@ -119,6 +120,9 @@ class Connection:
         self._ending: dict[str, int] = {}
         """Streams whose end is waited for before they are asked for anew, with the request that ends them."""
         self._request = number * 1_000_000
+        self._mark = wire.data_mark
+        self._beginnings: dict[bytes, Subscription] = {}
+        """How data frames of each stream begin, up to the wire's mark."""
         self._held_ns = 0
 
     # What happens.
@@ -165,6 +169,15 @@ class Connection:
         counters = self.counters
         counters.messages += 1
         counters.bytes += len(frame)
+        mark = self._mark
+        if mark:
+            known = self._beginnings.get(frame[: frame.find(mark)])
+            if known is not None:
+                known.messages += 1
+                known.last_ns = now_ns
+                if known.state != LIVE:
+                    self._came(known, now_ns)
+                return known.stream.name
         wire = self.wire
         control = wire.control(frame)
         if control is not None:
@@ -175,8 +188,11 @@ class Connection:
         if subscription is not None:
             subscription.messages += 1
             subscription.last_ns = now_ns
-            if subscription.state != StreamState.LIVE:
+            if subscription.state != LIVE:
                 self._came(subscription, now_ns)
+            # Only so many: a peer may write the same in ever new ways.
+            if mark and mark in frame and len(self._beginnings) < 8 * len(self.subscriptions):
+                self._beginnings[frame[: frame.find(mark)]] = subscription
         return name
 
     def ponged(self, now_ns: int) -> None:

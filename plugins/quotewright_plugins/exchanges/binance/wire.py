@@ -233,6 +233,7 @@ class BinanceWire(Wire):
     """
 
     venue = "binance"
+    data_mark = b'"data"'
 
     def __init__(self, market: str, live: LiveSettings | None = None, snapshot_levels: int = 1000) -> None:
         known = MARKETS.get(market)

@@ -101,6 +101,7 @@ class BybitWire(Wire):
     """One market of Bybit; *symbols* are those followed (their coins tell which options are listed)."""
 
     venue = "bybit"
+    data_mark = b',"type"'
     keep_alive = KeepAlive(every_ns=20 * SECOND, frame=b'{"op":"ping"}', answer_ns=10 * SECOND, silence_ns=40 * SECOND)
 
     def __init__(self, market: str, live: LiveSettings | None = None, symbols: Iterable[str] = ()) -> None:

@@ -91,6 +91,7 @@ class DeribitWire(Wire):
     """The connections of Deribit's public market data, in one environment."""
 
     venue = "deribit"
+    data_mark = b'"data"'
     limits = WireLimits(
         connections=32,
         streams_per_request=500,

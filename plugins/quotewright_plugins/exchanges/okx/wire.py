@@ -92,6 +92,7 @@ class OkxWire(Wire):
     """The connections of OKX's public market data, in one environment."""
 
     venue = "okx"
+    data_mark = b'"data"'
     limits = WireLimits(
         connects=(Window("new connections", 3, SECOND),),
         streams_per_request=500,
