@@ -279,7 +279,7 @@ def _found(book: TextBook, adapter: FeedAdapter, symbol: str) -> dict[str, Any]:
         is_good = book.is_good and (sequence is None or sequence.state is BookState.SYNCHRONISED)
         state = "good" if is_good else "stale"
     return {
-        "messages": book.messages or waiting or book.quotes,
+        "messages": (sequence.messages if sequence is not None else 0) or book.messages or book.quotes,
         "gaps": book.gaps,
         "crossed": book.crossings,
         "checksums_ok": sequence.checksums_good if sequence is not None else 0,
