@@ -16,7 +16,7 @@ def main(folder: Path) -> None:
     config = load_config([folder / "live.toml"])
 
     def watcher(session) -> None:
-        if session.recorder.orders >= 2 and session.pipeline.messages > 100:
+        if told[0] >= 2 and told[1] > 200:  # as of the turn before, which was flushed
             print(f"flushed {told}", flush=True)
             sys.stdin.read()
         told[:] = [session.recorder.orders, session.pipeline.rows_consumed]
