@@ -77,6 +77,12 @@ class Stage:
         self.refused: list[RefusedMessage] = []
         self.refused_count = 0
         self.notes: dict[str, None] = {}
+        self.told: dict[Market, dict[str, Instrument]] = {}
+
+    def tell(self, market: Market, instruments: Iterable[Instrument]) -> None:
+        """Take note of metadata that stand in the recording itself; a file named by the user goes before them."""
+        known = self.told.setdefault(market, {})
+        known.update((instrument.symbol, instrument) for instrument in instruments)
 
     def sink(self, venue: str, market: str = "") -> Sink:
         """Return the sink for the symbols of a market."""
@@ -467,7 +473,7 @@ def _instruments(
     found: list[tuple[Market, Instrument]] = []
     known_anywhere = False
     for market, sink in survey.surveys.items():
-        given = _metadata(plugins, market, metadata) if metadata is not None else {}
+        given = _metadata(plugins, market, metadata) if metadata is not None else survey.told.get(market, {})
         for symbol, observed in sink.symbols.items():
             if wanted and symbol not in wanted:
                 continue

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,6 +61,9 @@ class _Reader:
         self.file = file
         self.stage = stage
         self.connection = file.path.name
+        self.market = market
+        self.is_head = True
+        """No frame has come yet: answers may be the metadata that a recorder asks for first."""
         self.adapter = stage.adapter(*market)
         self.sink = stage.sink(*market)
         self.opened: set[str | None] = set()
@@ -86,8 +90,12 @@ class _Reader:
         receive_ns = self.stage.receive(self.connection, line.ts)
         source = line.src
         if source == "ws" or source == "file":
+            self.is_head = False
             self._message(bytes(line.msg), "ws", line.url, receive_ns)
         elif source == "rest":
+            if self.is_head:
+                with contextlib.suppress(InputError):
+                    self.stage.tell(self.market, self.adapter.instruments(bytes(line.msg)))
             self._message(bytes(line.msg), "rest", line.url, receive_ns)
         elif source == "open":
             if line.url in self.opened:  # the same connection a second time: what came between is lost
