@@ -66,8 +66,8 @@ class FrameQueue:
             self.shed_frames += len(self.entries) - len(kept)
             self.entries.clear()
             self.entries.extend(kept)
-        # Where nothing can be given up, it is not looked for again with every frame.
-        self._next_shed = max(self.limit, len(self.entries) + self.limit // 2 if not given_up else self.limit)
+        # Where little can be given up, it is not looked for again with every frame.
+        self._next_shed = max(self.limit, len(self.entries) + self.limit // 2)
         return list(given_up)
 
     def take(self) -> Entry:
