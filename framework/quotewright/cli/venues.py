@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import typing
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -218,7 +220,23 @@ def _print_entries(entries: list[dict[str, Any]], indent: str = "  ") -> None:
 
 
 def _print_rows(titles: tuple[str, ...], rows: list[tuple[str, ...]], indent: str = "") -> None:
+    """Print a table: folded into the terminal's width where there is one, else a line for each row."""
     widths = [max(len(row[place]) for row in [titles, *rows]) for place in range(len(titles))]
+    if sys.stdout.isatty() and sum(widths) + 2 * len(widths) + len(indent) > shutil.get_terminal_size().columns:
+        _print_folded(titles, rows)
+        return
     for row in [titles, *rows]:
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         click.echo(f"{indent}{line}".rstrip())
+
+
+def _print_folded(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1), show_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)

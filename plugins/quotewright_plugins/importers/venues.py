@@ -16,7 +16,7 @@ TARDIS = {
     "binance": ("binance", "spot"),
     "binance-futures": ("binance", "usdm"),
     "binance-delivery": ("binance", "coinm"),
-    "binance-european-options": ("binance", "options"),
+    "binance-european-options": ("binance", "option"),
     "bybit": ("bybit", "linear"),
     "bybit-spot": ("bybit", "spot"),
     "bybit-options": ("bybit", "option"),
