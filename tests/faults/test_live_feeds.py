@@ -108,12 +108,28 @@ VENUES_WORDS = {
 }
 
 
+WORDS = pytest.mark.parametrize("has_words", [False, True], ids=["plain", "in the venue's words"])
+
+
 @EVERY
-@pytest.mark.parametrize("has_words", [False, True], ids=["plain", "in the venue's words"])
-@pytest.mark.parametrize(("status", "headers", "wait_ns"), RETRY_AFTER.values(), ids=RETRY_AFTER)
-def test_c12_c13_nothing_is_asked_before_the_time_that_the_venue_names_and_the_market_goes_on(
-    dialect: Dialect, status: int, headers: Mapping[str, str], wait_ns: int, has_words: bool
+@WORDS
+@pytest.mark.parametrize("form", [form for form in RETRY_AFTER if "429" in form])
+def test_c12_nothing_is_asked_before_the_time_that_the_venue_names_and_the_market_goes_on(
+    dialect: Dialect, form: str, has_words: bool
 ) -> None:
+    keeps_quiet(dialect, *RETRY_AFTER[form], has_words)
+
+
+@EVERY
+@WORDS
+@pytest.mark.parametrize("form", [form for form in RETRY_AFTER if "418" in form])
+def test_c13_nothing_is_asked_while_we_are_banned_and_the_market_goes_on(
+    dialect: Dialect, form: str, has_words: bool
+) -> None:
+    keeps_quiet(dialect, *RETRY_AFTER[form], has_words)
+
+
+def keeps_quiet(dialect: Dialect, status: int, headers: Mapping[str, str], wait_ns: int, has_words: bool) -> None:
     live, market = good(dialect)
     live.fetches.clear()
     live.asked.clear()
@@ -145,8 +161,8 @@ REFUSED = {
 
 @EVERY
 @pytest.mark.parametrize("status", [401, 403, 451])
-@pytest.mark.parametrize("has_words", [False, True], ids=["plain", "in the venue's words"])
-def test_c10_c11_a_final_answer_ends_all_requests_says_why_and_the_market_goes_on(
+@WORDS
+def test_c11_a_final_answer_ends_all_requests_says_why_and_the_market_goes_on(
     dialect: Dialect, status: int, has_words: bool
 ) -> None:
     live, market = good(dialect)

@@ -18,6 +18,9 @@ from tests.faults.dialects import HERE, SECOND, Dialect, Frame, Market, Stage
 from tests.framework.kernel import stage as kernel
 from tests.plugins.binance.support import kind, names, side
 
+HOLDS = ("binance", "okx")
+"""Hold updates until an image places them; elsewhere the first message after subscribing is the image."""
+
 EVERY = pytest.mark.parametrize("dialect", HERE.values(), ids=HERE)
 
 
@@ -98,7 +101,7 @@ def test_m04_updates_before_the_image_are_held_or_passed_over_and_the_book_is_ri
     assert len(stage.adapter.books[dialect.symbol].buffer) <= 8
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if name.startswith("binance")])
+@pytest.mark.parametrize("name", [name for name in HERE if HERE[name].feed in HOLDS])
 def test_m04_what_waited_for_the_image_is_applied_after_it(name: str) -> None:
     market = Market(HERE[name], 50)
     for covered in range(1, 50):
@@ -125,7 +128,7 @@ def test_m05_images_are_asked_for_a_few_times_a_minute_only(dialect: Dialect) ->
     assert all(sum(at <= other < at + MINUTE for other in asked) <= most for at in asked)
 
 
-@pytest.mark.parametrize("name", [name for name in HERE if name.startswith("binance")])
+@pytest.mark.parametrize("name", [name for name in HERE if HERE[name].feed in HOLDS])
 def test_m05_an_image_older_than_what_waits_is_refused_and_asked_again(name: str) -> None:
     dialect = HERE[name]
     market = Market(dialect, 20)
@@ -204,6 +207,34 @@ def test_m10_what_is_too_large_or_too_deep_is_refused_in_flat_memory(dialect: Di
     assert stage.counters.errors == 2
     stage.feed(deep)
     assert stage.sides() in (market.sides(0), market.sides(1))
+
+
+@EVERY
+def test_m10_a_million_levels_are_refused_unread(dialect: Dialect) -> None:
+    stage, market = joined(dialect)
+    huge = dialect.update(dialect.symbol, 500, 501, [("98.00", "1")] * 1_000_000, [])
+    tracemalloc.start()
+    stage.feed(huge)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20, f"{peak} bytes for a frame of {len(huge.raw)}"
+    assert stage.counters.decode_errors == {"size": 1}
+    assert stage.sides() == market.sides(0)
+
+
+@EVERY
+@pytest.mark.parametrize("fill", [b"[", b'{"a":'], ids=["lists", "tables"])
+def test_m10_nesting_without_end_raises_nothing_and_keeps_the_book(dialect: Dialect, fill: bytes) -> None:
+    stage, market = joined(dialect)
+    good = market.updates[0].raw
+    for bad in (fill * 10_000, good[:-2] + b',"x":' + fill * 10_000, good.replace(b'["', fill * 10_000 + b'["', 1)):
+        tracemalloc.start()
+        stage.feed(bad)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2 << 20
+    assert stage.counters.errors == 3
+    assert stage.sides() == market.sides(0)
 
 
 NOISE = {

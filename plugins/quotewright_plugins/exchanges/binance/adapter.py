@@ -129,9 +129,9 @@ class BinanceAdapter(Books):
             return
         self.counters.messages += 1
         frame = raw if type(raw) is bytes else bytes(raw)
-        if source == "ws":
+        if source == "ws" and len(frame) <= self._frame_limit:
             route = self._routes.get(frame.partition(b'","')[0])
-            if route is not None and len(frame) <= self._frame_limit:
+            if route is not None:
                 try:
                     route.handle(route.decode(frame).data, route.symbol, receive_ns, sink)
                     if route.is_diff and reader is not None:
