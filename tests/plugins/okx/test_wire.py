@@ -87,7 +87,7 @@ def test_options_are_asked_for_by_family():
     adapter = OkxAdapter("option")
     adapter.subscribe(["SOL-USD-270326-70-C", "SOL-USD-270326-80-C"])
     urls = [request.url for request in adapter.wire().instrument_requests()]
-    assert urls == ["https://www.okx.com/api/v5/public/instruments?instType=OPTION&instFamily=SOL-USD"]
+    assert urls == ["https://www.okx.com/api/v5/public/instrument-tick-bands?instType=OPTION&instFamily=SOL-USD"]
     assert len(OkxWire(LiveSettings(), "option").instrument_requests()) == 2
 
 

@@ -17,7 +17,14 @@ from quotewright.kernel.updates import UpdateReader
 from quotewright.live.settings import LiveSettings
 from quotewright_plugins.exchanges.okx import messages
 from quotewright_plugins.exchanges.okx.books import Books, Handler, Route
-from quotewright_plugins.exchanges.okx.instruments import guess_instrument, kind_of, pair_of, read_instruments
+from quotewright_plugins.exchanges.okx.instruments import (
+    TickTable,
+    guess_instrument,
+    kind_of,
+    pair_of,
+    read_bands,
+    read_instruments,
+)
 from quotewright_plugins.exchanges.okx.messages import Arg
 from quotewright_plugins.exchanges.okx.prints import KINDS, MARKET_KINDS
 
@@ -84,6 +91,7 @@ class OkxAdapter(Books):
         if checksum not in ("when_sent", "off"):
             raise ConfigError(f"okx: checksum should be when_sent or off, was {checksum!r}")
         super().__init__()
+        self._bands: dict[str, TickTable] = {}
         self.market_name = market
         self.depth = depth
         self.verifies = checksum == "when_sent"
@@ -286,7 +294,10 @@ class OkxAdapter(Books):
         return OkxWire(self.live or LiveSettings(), self.market_name, tuple(families))
 
     def instruments(self, body: bytes) -> list[Instrument]:
-        found = read_instruments(body)
+        if bands := read_bands(body):
+            self._bands.update(bands)
+            return []
+        found = read_instruments(body, self._bands)
         if self.market_name:
             found = [instrument for instrument in found if instrument.kind == MARKET_KINDS[self.market_name]]
         return found

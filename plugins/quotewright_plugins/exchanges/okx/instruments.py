@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -149,6 +151,7 @@ class _Listed(msgspec.Struct):
     quoteCcy: str = ""
     settleCcy: str = ""
     uly: str = ""
+    instFamily: str = ""
     ctType: str = ""
     ctVal: str = ""
     ctMult: str = ""
@@ -166,25 +169,63 @@ class _Answer(msgspec.Struct):
     msg: str = ""
 
 
+class _Band(msgspec.Struct):
+    minPx: str
+    tickSz: str
+
+
+class _Bands(msgspec.Struct):
+    instFamily: str
+    tickBand: list[_Band]
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
 _ROWS = msgspec.json.Decoder(list[_Listed])
+_BANDS = msgspec.json.Decoder(list[_Bands])
+
+TickTable = tuple[tuple[Decimal, Decimal], ...]
+"""Pairs of a price and the tick from there on, rising."""
 
 
-def read_instruments(body: bytes) -> list[Instrument]:
+def read_bands(body: bytes) -> dict[str, TickTable]:
+    """Return the tick bands of an answer of ``public/instrument-tick-bands`` by family; empty for any other answer."""
+    try:
+        answer = _ANSWER.decode(body)
+        if b'"tickBand"' not in bytes(answer.data) or answer.code != "0":
+            return {}
+        return {
+            family.instFamily: tuple(
+                sorted(
+                    (_number(family.instFamily, "minPx", band.minPx), _number(family.instFamily, "tickSz", band.tickSz))
+                    for band in family.tickBand
+                )
+            )
+            for family in _BANDS.decode(answer.data)
+        }
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InputError(f"okx instrument-tick-bands: should be an answer with tickBand, {error}") from None
+
+
+def read_instruments(body: bytes, bands: Mapping[str, TickTable] = MappingProxyType({})) -> list[Instrument]:
     """Return every instrument of an answer of ``public/instruments`` (or a frame of ``instruments``), in its order.
 
-    Instruments whose tick is not told yet (before their opening) are left out.
+    Instruments whose tick is not told yet (before their opening) are left out; options of a family in *bands* have its
+    ticks.
     """
     try:
         answer = _ANSWER.decode(body)
         if answer.code != "0":
             raise InputError(f"okx instruments: code {answer.code[:20]}, {answer.msg[:200]}")
-        return [_instrument(listed) for listed in _ROWS.decode(answer.data) if listed.tickSz and listed.lotSz]
+        return [
+            _instrument(listed, bands.get(listed.instFamily or listed.uly, ()) if listed.instType == "OPTION" else ())
+            for listed in _ROWS.decode(answer.data)
+            if listed.tickSz and listed.lotSz
+        ]
     except (msgspec.MsgspecError, RecursionError) as error:
         raise InputError(f"okx instruments: should be an answer with data, {error}") from None
 
 
-def _instrument(listed: _Listed) -> Instrument:
+def _instrument(listed: _Listed, table: TickTable = ()) -> Instrument:
     symbol = listed.instId
     told = guess_instrument(symbol) if kind_of(symbol) else _from_fields(listed)
     if told["kind"] != "spot":
@@ -194,6 +235,7 @@ def _instrument(listed: _Listed) -> Instrument:
             symbol, "ctMult", listed.ctMult or "1"
         )
     tick, lot = _number(symbol, "tickSz", listed.tickSz), _number(symbol, "lotSz", listed.lotSz)
+    tick = min([band_tick for _, band_tick in table], default=tick)
     if tick <= 0 or lot <= 0:
         raise InputError(f"okx instruments: {symbol}: tickSz and lotSz should be positive")
     least, most = _number(symbol, "minSz", listed.minSz), _number(symbol, "maxLmtSz", listed.maxLmtSz)
@@ -208,6 +250,7 @@ def _instrument(listed: _Listed) -> Instrument:
         min_quantity_steps=int(least.scaleb(size_decimals)),
         max_quantity_steps=int(most.scaleb(size_decimals)),
         status=STATES.get(listed.state, "halted"),
+        tick_table=table,
     )
 
 

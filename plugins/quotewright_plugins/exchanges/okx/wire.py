@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
@@ -86,6 +86,9 @@ class _Told(msgspec.Struct):
 _EVENT = msgspec.json.Decoder(_Event)
 _TIMES = msgspec.json.Decoder(_Times)
 _TOLD = msgspec.json.Decoder(_Told)
+
+
+BANDS = "public/instrument-tick-bands"
 
 
 class OkxWire(Wire):
@@ -182,8 +185,15 @@ class OkxWire(Wire):
         families = self._families or (FAMILIES if self._market == "option" else ())
         return [
             *(self._request("public/instruments", instType=type) for type in types if type != "OPTION"),
-            *(self._request("public/instruments", instType="OPTION", instFamily=family) for family in families),
+            *(self._request(BANDS, instType="OPTION", instFamily=family) for family in families),
         ]
+
+    def next_request(self, request: Request, body: bytes) -> Request | None:
+        """Ask for the options of a family once its tick bands have come."""
+        path, _, query = request.url.partition("?")
+        if not path.endswith(BANDS):
+            return None
+        return self._request("public/instruments", **{name: values[0] for name, values in parse_qs(query).items()})
 
     def time_request(self) -> Request:
         return self._request("public/time")
