@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -37,7 +38,20 @@ def run(folder: Path, tests: tuple[str, ...], words: str) -> tuple[int, str]:
     environment["PYTHONPATH"] = os.pathsep.join(str(folder / part) for part in PARTS[:3])
     for name in ("QUOTEWRIGHT_EXPECT", "QUOTEWRIGHT_PLUGINS_DIR", "PYTEST_ADDOPTS"):
         environment.pop(name, None)
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests, "-k", words]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        *tests,
+        "-k",
+        words,
+    ]
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
@@ -75,22 +89,31 @@ def main(numbers: list[str]) -> int:
         folders: Queue[Path] = Queue()
         for number in range(AT_ONCE):
             folders.put(copy_of(Path(made) / str(number)))
-        tests = tuple(dict.fromkeys(path for mutant in chosen.values() for path in mutant.tests))
+        pairs = [(number, mutant) for number, mutants in chosen.items() for mutant in mutants]
+        tests = tuple(dict.fromkeys(path for _, mutant in pairs for path in mutant.tests))
         code, told = run(Path(made) / "0", tests, " or ".join(f"test_{number}_" for number in chosen))
         if code:
             print(f"without any mutation the tests should pass; exit {code}:\n{told}")
             return 1
 
-        def judge(number: str) -> str:
+        def judge(pair: tuple[str, Mutant]) -> str:
             folder = folders.get()
             try:
-                return verdict(folder, number, chosen[number])
+                return verdict(folder, *pair)
             finally:
                 folders.put(folder)
 
-        for number, wrong_ in zip(chosen, pool.map(judge, chosen), strict=True):
-            killed += not wrong_
-            print(f"{number}  {wrong_ or 'killed'}", flush=True)
+        faults: dict[str, list[str]] = {number: [] for number in chosen}
+        left = Counter(number for number, _ in pairs)
+        for (number, mutant), wrong_ in zip(pairs, pool.map(judge, pairs), strict=True):
+            if wrong_:
+                faults[number].append(f"{mutant.file}: {mutant.old.strip().splitlines()[0]}: {wrong_}")
+            left[number] -= 1
+            if not left[number]:
+                killed += not faults[number]
+                count = len(chosen[number])
+                told = f"killed{f', all {count}' if count > 1 else ''}"
+                print(f"{number}  {'; '.join(faults[number]) or told}", flush=True)
     print(f"killed {killed}/{len(chosen)}")
     return 0 if killed == len(chosen) else 1
 

@@ -1,4 +1,7 @@
-"""One small change of the sources for each row of the fault catalogue: it takes the handler out, and a test must fail."""  # noqa: E501
+"""Small changes of the sources for each row of the fault catalogue: each takes a handler out, and a test must fail.
+
+Where the handler sits in an adapter, every exchange has a mutant of its own. A row is killed if all of its are.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,15 @@ MARKET: Final = "tests/faults/test_market_data.py"
 CONNECTIONS: Final = "tests/faults/test_connections.py"
 LIVE_CONNECTION: Final = "tests/framework/live/test_connection.py"
 LIVE_SESSION: Final = "tests/framework/live/test_session.py"
+LIVE_FEEDS: Final = "tests/faults/test_live_feeds.py"
+LIVE_MARKET: Final = "tests/faults/test_live_market.py"
 TERMS: Final = "tests/framework/kernel/test_terms.py"
 
 BINANCE: Final = "plugins/quotewright_plugins/exchanges/binance/adapter.py"
 BINANCE_BOOKS: Final = "plugins/quotewright_plugins/exchanges/binance/books.py"
+BINANCE_PRINTS: Final = "plugins/quotewright_plugins/exchanges/binance/prints.py"
 BYBIT: Final = "plugins/quotewright_plugins/exchanges/bybit"
+DERIBIT: Final = "plugins/quotewright_plugins/exchanges/deribit"
 OKX: Final = "plugins/quotewright_plugins/exchanges/okx"
 LIVE: Final = "framework/quotewright/live"
 KERNEL: Final = "framework/quotewright/kernel"
@@ -32,7 +39,7 @@ class Mutant:
     tests: tuple[str, ...] = (MARKET,)
 
 
-MUTANTS: Final = {
+_FIRST: Final = {
     "m01": Mutant(f"{BYBIT}/books.py", "elif data.u > book.last_id + 1:  # 3 and 5", "elif False:"),
     "m02": Mutant(f"{BYBIT}/books.py", "elif data.u <= book.last_id:", "elif False:"),
     "m03": Mutant(
@@ -165,4 +172,203 @@ MUTANTS: Final = {
         "part = self._unpacker.decompress(part)",
         (CONNECTIONS,),
     ),
+}
+
+
+_BEFORE_IMAGE: Final = "elif book.state is not SYNCHRONISED:  # 1: nothing before the image is of use"
+_ABANDON: Final = (
+    "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"
+)
+_WRITE_HALF: Final = _ABANDON.replace("abandon", "end")
+
+_MORE: Final = [
+    ("m01", Mutant(f"{DERIBIT}/books.py", "elif data.prev_change_id != book.last_id:  # 3 and 5", "elif False:")),
+    (
+        "m01",
+        Mutant(
+            f"{OKX}/books.py",
+            "elif row.prevSeqId != NO_SEQ and book.last_id != NO_SEQ and row.prevSeqId != book.last_id:  # 2",
+            "elif False:",
+        ),
+    ),
+    (
+        "m01",
+        Mutant(
+            BINANCE_BOOKS,
+            "return event.U <= book.last_id + 1 <= event.u\n        if book.is_joining:",
+            "return event.u > book.last_id\n        if book.is_joining:",
+        ),
+    ),
+    (
+        "m01",
+        Mutant(
+            BINANCE_BOOKS,
+            "return event.pu == book.last_id and event.u > book.last_id",
+            "return event.u > book.last_id",
+        ),
+    ),
+    ("m02", Mutant(f"{DERIBIT}/books.py", "elif data.change_id <= book.last_id:  # 4", "elif False:")),
+    ("m02", Mutant(f"{OKX}/books.py", "if row.seqId <= book.last_id and int(row.ts) <= book.stamp:", "if False:")),
+    ("m02", Mutant(BINANCE_BOOKS, "elif self._is_old(event, book.last_id, book.is_joining):", "elif False:")),
+    ("m03", Mutant(f"{BYBIT}/books.py", _BEFORE_IMAGE, "elif False:")),
+    ("m03", Mutant(f"{DERIBIT}/books.py", _BEFORE_IMAGE, "elif False:")),
+    ("m03", Mutant(f"{OKX}/books.py", "elif book.state is not SYNCHRONISED:  # 1\n", "elif False:\n")),
+    (
+        "m04",
+        Mutant(
+            f"{BYBIT}/books.py",
+            "            self.request(book, receive_ns)\n        elif data.u <= book.last_id:",
+            "        elif data.u <= book.last_id:",
+        ),
+    ),
+    (
+        "m04",
+        Mutant(
+            f"{DERIBIT}/books.py",
+            "            book.messages += 1\n            self.request(book, receive_ns)\n"
+            "        elif data.change_id <= book.last_id:  # 4",
+            "            book.messages += 1\n        elif data.change_id <= book.last_id:  # 4",
+        ),
+    ),
+    ("m04", Mutant(f"{OKX}/books.py", "        buffer.append(row)\n", "        pass\n")),
+    (
+        "m05",
+        Mutant(
+            BINANCE_BOOKS, "if (not is_fresh and last_id < book.last_id) or (", "if False and (", (MARKET, LIVE_FEEDS)
+        ),
+    ),
+    ("m05", Mutant(f"{OKX}/books.py", "if waiting and waiting[0].prevSeqId > row.seqId:", "if False:")),
+    ("m06", Mutant(f"{LIVE}/feed_session.py", "if now_ns - last_ns >= silence_ns:", "if False:", (LIVE_FEEDS,))),
+    ("m10", Mutant(f"{BYBIT}/adapter.py", "if len(frame) > self._frame_limit:", "if False:")),
+    ("m10", Mutant(f"{DERIBIT}/adapter.py", "if len(frame) > self._frame_limit:", "if False:")),
+    (
+        "m10",
+        Mutant(
+            f"{OKX}/adapter.py",
+            'if len(frame) > (self._frame_limit if source == "ws" else self.frame_limit[source]):',
+            "if False:",
+        ),
+    ),
+    (
+        "m12",
+        Mutant(
+            f"{BYBIT}/books.py",
+            f"{_ABANDON}        self.counters.updates += 1\n        book.messages += 1\n",
+            f"{_WRITE_HALF}        self.counters.updates += 1\n        book.messages += 1\n",
+        ),
+    ),
+    (
+        "m12",
+        Mutant(
+            f"{DERIBIT}/books.py",
+            f"{_ABANDON}        self.counters.updates += 1\n        book.messages += 1\n",
+            f"{_WRITE_HALF}        self.counters.updates += 1\n        book.messages += 1\n",
+        ),
+    ),
+    (
+        "m12",
+        Mutant(
+            f"{OKX}/books.py",
+            "                    sink.bids(row.bids)\n                except InputError:\n                    sink.abandon()\n",
+            "                    sink.bids(row.bids)\n                except InputError:\n                    sink.end()\n",
+        ),
+    ),
+    (
+        "m15",
+        Mutant(
+            "framework/quotewright/runtime/paper_live.py",
+            "feed.resync(symbol, self.market.feed.clock.now_ns(), is_thin=True)",
+            "pass",
+            (LIVE_MARKET,),
+        ),
+    ),
+    (
+        "m15",
+        Mutant(
+            f"{LIVE}/feed_session.py",
+            "if book is not None and book.state is not SYNCHRONISED:  # what was shed",
+            "if book is not None:  # what was shed",
+            (LIVE_MARKET,),
+        ),
+    ),
+    (
+        "m16",
+        Mutant(BINANCE_PRINTS, 'if _is_zero(event.q):  # futures print adjustments without size (X "NA")', "if False:"),
+    ),
+    (
+        "m16",
+        Mutant(
+            BINANCE_PRINTS,
+            "if is_known or event.t <= known.last_aggregate_trade:",
+            "if False:",
+            (LIVE_MARKET,),
+        ),
+    ),
+    ("m16", Mutant(BINANCE_PRINTS, "if event.a <= known.last_aggregate:", "if False:", (LIVE_MARKET,))),
+    ("m16", Mutant(f"{BYBIT}/prints.py", "if is_zero(size):", "if False:")),
+    ("m16", Mutant(f"{BYBIT}/prints.py", "if number in recent:", "if False:", (LIVE_MARKET,))),
+    ("m16", Mutant(f"{DERIBIT}/prints.py", "if is_zero(size):", "if False:")),
+    ("m16", Mutant(f"{DERIBIT}/prints.py", "        if id in recent:\n", "        if False:\n", (LIVE_MARKET,))),
+    (
+        "m16",
+        Mutant(
+            f"{OKX}/prints.py", "if self.is_sequenced and id in known.recent and (", "if False and (", (LIVE_MARKET,)
+        ),
+    ),
+    (
+        "m18",
+        Mutant(
+            f"{LIVE}/source.py",
+            "if (after.tick_size, after.lot_size) != (before.tick_size, before.lot_size) and",
+            "if False and",
+            (LIVE_MARKET,),
+        ),
+    ),
+    ("m19", Mutant(f"{LIVE}/source.py", "if after.status != before.status:", "if False:", (LIVE_MARKET,))),
+    (
+        "m21",
+        Mutant(f"{LIVE}/frames.py", "return len(entries) > self._next_shed", "return False", (LIVE_MARKET,)),
+    ),
+    (
+        "m22",
+        Mutant(f"{BYBIT}/books.py", "if event.topic != route.topic or data.s != route.symbol:", "if False:"),
+    ),
+    (
+        "m22",
+        Mutant(
+            f"{DERIBIT}/books.py", "if channel != route.channel or data.instrument_name != route.symbol:", "if False:"
+        ),
+    ),
+    (
+        "m22",
+        Mutant(
+            "framework/quotewright/feed.py",
+            "if (self.subscribed and symbol not in self.subscribed) or len(",
+            "if len(",
+        ),
+    ),
+    ("c01", Mutant(f"{LIVE}/retry.py", "        if not html:\n", "        if True:\n", (LIVE_FEEDS,))),
+    ("c11", Mutant(f"{LIVE}/requests.py", "if status in (401, 403, 451):", "if False:", (LIVE_FEEDS,))),
+    (
+        "c12",
+        Mutant(
+            f"{LIVE}/retry.py",
+            "return own if asked_ns is None or asked_ns <= own.wait_ns else",
+            "return own if True else",
+            (LIVE_FEEDS,),
+        ),
+    ),
+    (
+        "c13",
+        Mutant(
+            f"{LIVE}/requests.py",
+            'if status in (418, 429) or trouble.kind == "banned":',
+            "if False:",
+            (LIVE_FEEDS,),
+        ),
+    ),
+]
+
+MUTANTS: Final[dict[str, list[Mutant]]] = {
+    number: [mutant, *(more for told, more in _MORE if told == number)] for number, mutant in _FIRST.items()
 }
