@@ -179,6 +179,7 @@ _BEFORE_IMAGE: Final = "elif book.state is not SYNCHRONISED:  # 1: nothing befor
 _ABANDON: Final = (
     "            except InputError:\n                sink.abandon()\n                raise\n            sink.end()\n"
 )
+_FARTHER: Final = "                except InputError:\n                    sink."
 _WRITE_HALF: Final = _ABANDON.replace("abandon", "end")
 
 _MORE: Final = [
@@ -269,8 +270,8 @@ _MORE: Final = [
         "m12",
         Mutant(
             f"{OKX}/books.py",
-            "                    sink.bids(row.bids)\n                except InputError:\n                    sink.abandon()\n",
-            "                    sink.bids(row.bids)\n                except InputError:\n                    sink.end()\n",
+            f"        sink.bids(row.bids)\n{_FARTHER}abandon()",
+            f"        sink.bids(row.bids)\n{_FARTHER}end()",
         ),
     ),
     (
