@@ -27,7 +27,8 @@ import pytest
 
 from quotewright.cli.main import cli, main
 from quotewright.plugin.registry import PluginSet
-from quotewright_plugins.exchanges.binance.frames import BinanceSession, session_lines, write_capture
+from quotewright.testing.frames import write_capture
+from quotewright_plugins.exchanges.binance.frames import BinanceSession, session_lines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]

@@ -15,8 +15,9 @@ from quotewright.kernel.sink import TapeSink
 from quotewright.plugin.registry import PluginSet
 from quotewright.tape.normalise import NormaliseSink
 from quotewright.tape.tape import TapeFile
+from quotewright.testing.frames import write_capture
 from quotewright_plugins.exchanges.bybit.adapter import BybitAdapter
-from quotewright_plugins.exchanges.bybit.frames import SYMBOLS, BybitSession, session_lines, write_capture
+from quotewright_plugins.exchanges.bybit.frames import SYMBOLS, BybitSession, session_lines
 from tests.plugins.bybit.support import MARKETS, capture_lines
 from tests.recorded import recorded
 

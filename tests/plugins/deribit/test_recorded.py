@@ -15,6 +15,7 @@ from quotewright.kernel.sink import TapeSink
 from quotewright.plugin.registry import PluginSet
 from quotewright.tape.tape import TapeFile
 from quotewright.tape.verify import verify_capture
+from quotewright.testing.frames import write_capture
 from quotewright_plugins.exchanges.deribit.adapter import DeribitAdapter
 from quotewright_plugins.exchanges.deribit.frames import (
     GRIDS,
@@ -22,7 +23,6 @@ from quotewright_plugins.exchanges.deribit.frames import (
     SYMBOLS,
     DeribitSession,
     session_lines,
-    write_capture,
 )
 from tests.plugins.deribit.support import capture_lines
 from tests.recorded import recorded

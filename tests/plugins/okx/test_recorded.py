@@ -13,9 +13,10 @@ from quotewright.cli.main import main
 from quotewright.errors import InputError
 from quotewright.model.cards import load_card
 from quotewright.tape.normalise import NormaliseSink
+from quotewright.testing.frames import write_capture
 from quotewright_plugins import bundle
 from quotewright_plugins.exchanges.okx.adapter import OkxAdapter
-from quotewright_plugins.exchanges.okx.frames import SYMBOLS, OkxSession, session_lines, write_capture
+from quotewright_plugins.exchanges.okx.frames import SYMBOLS, OkxSession, session_lines
 from quotewright_plugins.exchanges.okx.instruments import guess_instrument, read_instruments
 from tests.plugins.binance.support import capture_lines
 from tests.recorded import recorded

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.testing.frames import Line
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000
@@ -33,23 +34,6 @@ ROOTS = {
 }
 OPTION = "BTC-261225-90000-C"
 FAULTS = ("gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "snapshot_late", "snapshot_old")
-
-
-@attrs.frozen
-class Line:
-    """One line of a capture; *kind* and *id* say what the frame is, for tests that look for one."""
-
-    receive_ns: int
-    source: Literal["ws", "rest"]
-    url: str | None
-    raw: bytes
-    kind: str = ""
-    id: int = 0
-
-    def capture(self) -> bytes:
-        """Return the line as capture files hold it."""
-        url = b"" if self.url is None else b'"url":' + json.dumps(self.url).encode() + b","
-        return b'{"ts":%d,"src":"%s",%s"msg":%s}\n' % (self.receive_ns, self.source.encode(), url, self.raw)
 
 
 @attrs.define(kw_only=True)
@@ -399,18 +383,6 @@ def _spoil(lines: list[Line], fault: Fault, session: BinanceSession, held: list[
             level = b'["%s","1"]' % session.price(price).encode()
             raw = line.raw.replace(b'"b":[]', b'"b":[' + level + b"]")
             yield attrs.evolve(line, raw=raw if raw != line.raw else raw.replace(b'"b":[', b'"b":[' + level + b","))
-
-
-def write_capture(lines: Iterator[Line], path: str) -> int:
-    """Write *lines* as a gzip-compressed capture to *path* and return how many there were."""
-    import gzip
-
-    count = 0
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        for line in lines:
-            packed.write(line.capture())
-            count += 1
-    return count
 
 
 def _text(body: Any) -> bytes:

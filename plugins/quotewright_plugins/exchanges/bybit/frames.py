@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.testing.frames import Line
 
 MILLISECOND = 1_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -25,23 +26,6 @@ DEPTHS = {"spot": 50, "linear": 50, "inverse": 50, "option": 25}
 
 Fault: TypeAlias = Literal["gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "restart", "repair"]
 FAULTS = ("gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "restart", "repair")
-
-
-@attrs.frozen
-class Line:
-    """One line of a capture; *kind* and *id* say what the frame is, for tests that look for one."""
-
-    receive_ns: int
-    source: Literal["ws", "rest"]
-    url: str | None
-    raw: bytes
-    kind: str = ""
-    id: int = 0
-
-    def capture(self) -> bytes:
-        """Return the line as capture files hold it."""
-        url = b"" if self.url is None else b'"url":' + json.dumps(self.url).encode() + b","
-        return b'{"ts":%d,"src":"%s",%s"msg":%s}\n' % (self.receive_ns, self.source.encode(), url, self.raw)
 
 
 @attrs.define(kw_only=True)
@@ -275,15 +259,3 @@ def _spoil(lines: list[Line], fault: Fault, session: BybitSession, held: list[Li
             yield line
             session.update_id += 3
             yield session.image()
-
-
-def write_capture(lines: Iterable[Line], path: str) -> int:
-    """Write *lines* as a gzip-compressed capture to *path* and return how many there were."""
-    import gzip
-
-    count = 0
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        for line in lines:
-            packed.write(line.capture())
-            count += 1
-    return count

@@ -6,7 +6,6 @@ a recording. Faults are planted on request. The same seed gives the same bytes.
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from quotewright.errors import ConfigError, InputError
+from quotewright.testing.frames import Line
 from quotewright_plugins.exchanges.okx.checksum import DEPTH, signed_crc
 from quotewright_plugins.exchanges.okx.instruments import kind_of, pair_of
 
@@ -34,23 +34,6 @@ TYPES = {"": "SPOT", "perp": "SWAP", "future": "FUTURES", "option": "OPTION"}
 Fault: TypeAlias = Literal["gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "bad_checksum"]
 FAULTS = ("gap", "duplicate", "reorder", "crossed", "bad_number", "truncated", "bad_checksum")
 Changes: TypeAlias = dict[int, int]
-
-
-@attrs.frozen
-class Line:
-    """One line of a capture; *kind* and *id* say what the frame is, for tests that look for one."""
-
-    receive_ns: int
-    source: Literal["ws", "rest"]
-    url: str | None
-    raw: bytes
-    kind: str = ""
-    id: int = 0
-
-    def capture(self) -> bytes:
-        """Return the line as capture files hold it."""
-        url = b"" if self.url is None else b'"url":' + json.dumps(self.url).encode() + b","
-        return b'{"ts":%d,"src":"%s",%s"msg":%s}\n' % (self.receive_ns, self.source.encode(), url, self.raw)
 
 
 @attrs.define(kw_only=True)
@@ -300,16 +283,6 @@ def spoiled(line: Line, fault: Fault, session: OkxSession) -> list[Line]:
     if fault == "crossed":
         level = b'["%s","1","0","1"]' % session.price(session.levels("offers")[0][0] + 1).encode()
     return [attrs.evolve(line, raw=raw.replace(b'"bids":[', b'"bids":[' + level + b",").replace(b",]", b"]"))]
-
-
-def write_capture(lines: Iterable[Line], path: str) -> int:
-    """Write *lines* as a gzip-compressed capture to *path* and return how many there were."""
-    count = 0
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        for line in lines:
-            packed.write(line.capture())
-            count += 1
-    return count
 
 
 def _text(body: Any) -> bytes:
