@@ -304,6 +304,8 @@ class Transport:
                     headers = {name.lower(): value for name, value in error.response.headers.items()}
                     body = (error.raw_body or b"")[:MOST_HANDSHAKE_BODY]
                     reason = f"the handshake was answered with status {status}"
+            except ssl.SSLCertVerificationError as error:
+                reason = f"TLS failed: {error.verify_message.rstrip('.')}"
             except ssl.SSLError as error:
                 reason = f"TLS failed: {error.reason or error}"
             except socket.gaierror as error:
