@@ -164,6 +164,8 @@ class LocalExchange(Venue):
         self.traded = make_instrument(self.instrument, self.tick, self.lot, self.min_notional)
         self.source = LocalMarket(self)
         self.outside: ReceivedMarket | None = None
+        self.is_live = False
+        """Whether the market from outside comes in while the run goes on."""
         self._reports: deque[Report] = deque()
         self._arrivals: deque[tuple[int, Command]] = deque()
         self._numbers: dict[int, int] = {}
@@ -218,6 +220,7 @@ class LocalExchange(Venue):
         if is_own and context.tape is None and self.traded in context.instruments:
             return
         self.outside = outside_market(self, context)
+        self.is_live = context.tape is None
         self.keeps_priority_on_reduce = self.outside.keeps_priority_on_reduce
 
     # The contract of a venue.
@@ -266,7 +269,10 @@ class LocalExchange(Venue):
     def assumptions(self) -> list[str]:
         """Return what a reader of the report should know about this venue."""
         if self.outside is not None:
-            return self.outside.assumptions()
+            told = self.outside.assumptions()
+            if self.is_live:
+                told[0] = "The live market does not see our orders: no impact on it, and nobody reacts to our quotes."
+            return told
         latency = self.latency
         return [
             f"a local exchange with {self.market.makers} seeded makers, takers and noise; not a real market",

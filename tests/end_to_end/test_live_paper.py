@@ -96,9 +96,11 @@ def test_a_strategy_paper_trades_on_the_public_feed(name: str, plugins: PluginSe
     assert outcome.summary["orders"] >= 2
     assert outcome.summary["fills"] > 0
     feed = outcome.summary["feeds"]["market"]
-    assert feed["gaps"] == 0
+    assert (feed["gaps"], sum(feed["decode_errors"].values()), feed["connections"][0]["state"]) == (0, 0, "open")
     (book,) = feed["books"].values()
-    assert book["state"] == "good"
+    assert (book["state"], book["stale_ns"]) == ("good", 0)
+    assert len(feed["streams"]) >= 3
+    assert all(one["state"] == "live" and one["rate"] > 0 for one in feed["streams"].values())
     with TapeFile.open(tmp_path / "run" / "tape") as tape:
         assert tape.info.row_count == outcome.summary["rows"]
         made = replay(config, plugins, tmp_path / "run" / "inputs.log", tape)

@@ -101,5 +101,10 @@ def feed_lines(name: str, feed: dict[str, Any]) -> list[str]:
         age = "never" if one["age_ms"] is None else f"{one['age_ms']:.0f} ms ago"
         reason = f" ({one['reason']})" if one["reason"] else ""
         told.append(f"  {stream}: {one['state']}, {one['rate']:.1f}/s, last {age}, {one['gaps']} gaps{reason}")
+    for symbol, one in feed["books"].items():
+        told.append(
+            f"  book {symbol}: {one['state']}, {one['gaps']} gaps, {one['resyncs']} resyncs, "
+            f"stale for {one['stale_ns'] / 1e9:.3f} s"
+        )
     told += [f"  warning: {text}" for text in feed["warnings"]]
     return told

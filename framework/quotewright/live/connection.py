@@ -156,6 +156,7 @@ class Connection:
         self._outbox.extend((frame, -1) for frame in self.wire.opening(self.category))
         waiting = []
         for subscription in self.subscriptions.values():
+            subscription.messages_before = subscription.messages
             if subscription.state != StreamState.REFUSED:
                 subscription.enter(StreamState.WAITING, now_ns)
                 waiting.append(subscription)

@@ -426,6 +426,7 @@ class FeedSession:
         if old is None:
             return
         line.replaces = None
+        line.continue_counts(old)
         number = line.connection.number
         if self.lines.pop(old.connection.number, None) is not None:
             self._left += old.connection.take_orders()

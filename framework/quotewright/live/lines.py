@@ -67,6 +67,14 @@ class Line:
                 return False
         return True
 
+    def continue_counts(self, old: Line) -> None:
+        """Go on counting messages of each stream where *old* ends."""
+        before = old.connection.subscriptions
+        for name, one in self.connection.subscriptions.items():
+            if name in before:
+                one.messages += before[name].messages
+                one.messages_before += before[name].messages
+
     def live_symbols(self) -> set[str]:
         """Return the symbols whose books come."""
         return {

@@ -82,7 +82,7 @@ def _streams(session: FeedSession, now_ns: int) -> dict[str, dict[str, Any]]:
                 "state": one.state.name.lower(),
                 "reason": one.reason,
                 "messages": one.messages,
-                "rate": round(one.messages / seconds, 3) if seconds > 0 else 0.0,
+                "rate": round((one.messages - one.messages_before) / seconds, 3) if seconds > 0 else 0.0,
                 "age_ms": round((now_ns - one.last_ns) / 1e6, 3) if one.last_ns else None,
                 "gaps": book.gaps if book is not None else 0,
                 "resyncs": book.resyncs if book is not None else 0,

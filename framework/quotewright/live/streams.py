@@ -45,6 +45,8 @@ class Subscription:
     request: int = -1
     tries: int = 0
     messages: int = 0
+    messages_before: int = 0
+    """How many of them came before the connection was opened last."""
     last_ns: int = 0
     reason: str = ""
     """Why it was refused, or what was missing last."""

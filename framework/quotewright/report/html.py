@@ -12,6 +12,7 @@ import numpy as np
 
 from quotewright.errors import InputError, NotFoundError
 from quotewright.kernel.codes import BUY
+from quotewright.report.feeds import feeds_section, market_of
 from quotewright.report.table import FEW_FILLS, amount, bps, fills_text, notes, number, percent, why_few_fills
 from quotewright.runtime.folder import REPORT, read_summary
 
@@ -33,6 +34,7 @@ main { max-width: 1180px; margin: 0 auto; padding: 24px 20px 60px; }
 h1 { font-size: 26px; margin: 0 0 4px; }
 h2 { font-size: 19px; margin: 36px 0 10px; }
 h3 { font-size: 15px; margin: 18px 0 6px; }
+h4 { font-size: 14px; margin: 14px 0 4px; color: #5b6b7b; }
 .sub { color: #5b6b7b; margin: 0 0 20px; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
 .card { background: #fff; border: 1px solid #dfe5ea; border-radius: 8px; padding: 10px 14px; }
@@ -81,6 +83,7 @@ def render(summary: dict[str, Any], columns: Columns) -> str:
         body.append(_instrument(name, figures, _samples(columns, figures["id"]), _fills(columns, figures["id"])))
         body.append(_why(summary, figures))
     body.append(_risk(summary))
+    body.append(feeds_section(summary))
     body.append(_venues(summary))
     body.append(_assumptions(summary))
     title = html.escape(f"{summary['name']}: {summary['verb']}")
@@ -102,9 +105,7 @@ def _fills(columns: Columns, number_: int) -> Columns:
 
 
 def _header(summary: dict[str, Any]) -> str:
-    tape = summary["tape"]
-    synthetic = " on a synthetic market" if tape is None or tape["is_synthetic"] else " on a recorded market"
-    what = html.escape(f"{summary['verb']}{synthetic}, seed {summary['seed']}")
+    what = html.escape(f"{summary['verb']}{market_of(summary)}, seed {summary['seed']}")
     span = f"{summary['market_seconds']:,.1f} s of market, {summary['rows']:,} rows in {summary['wall_seconds']:,.1f} s"
     cards = [
         ("profit after fees", amount(summary["pnl"])),

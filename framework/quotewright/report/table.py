@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from quotewright.report.feeds import feed_lines, feed_warnings
+
 
 def print_summary(summary: dict[str, Any]) -> None:
     """Print the summary on standard output. No line is cut or wrapped: a terminal does that better."""
@@ -61,6 +63,7 @@ def _run(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     rows.append(("risk state", summary["risk_state"] + (f" ({summary['risk_why']})" if summary["risk_why"] else "")))
     market = f"{summary['market_seconds']:,.1f} s in {summary['wall_seconds']:,.1f} s, {summary['rows']:,} rows"
     rows.append(("market", market))
+    rows += feed_lines(summary)
     rows.append(("order log", summary["order_log_sha256"]))
     return rows
 
@@ -77,13 +80,15 @@ def notes(summary: dict[str, Any]) -> list[str]:
     strange = {name: count for name, count in summary["integrity"].items() if count}
     if strange:
         sentences.append("reports that do not fit: " + ", ".join(f"{name} {count}" for name, count in strange.items()))
+    sentences += feed_warnings(summary)
     for name, figures in summary["instruments"].items():
         if figures["fills"] < FEW_FILLS:
             sentences.append(f"{name}: {why_few_fills(summary, figures)}")
         share = share_of_market(figures)
-        if summary["tape"] is not None and share > LARGE_SHARE:
+        if (summary["tape"] is not None or summary.get("feeds")) and share > LARGE_SHARE:
+            which = "recorded" if summary["tape"] is not None else "live"
             sentences.append(
-                f"{name}: our fills come to {percent(share)} of what was printed in the recorded market, "
+                f"{name}: our fills come to {percent(share)} of what was printed in the {which} market, "
                 "which could not react to them: quote less to believe them"
             )
     return sentences
@@ -91,7 +96,7 @@ def notes(summary: dict[str, Any]) -> list[str]:
 
 FEW_FILLS = 20
 LARGE_SHARE = 0.1
-"""Share of the prints of a recorded market beyond which fills are doubtful."""
+"""Share of the prints of a market that does not see us beyond which fills are doubtful."""
 
 
 def share_of_market(figures: dict[str, Any]) -> float:

@@ -73,18 +73,20 @@ async def _paper_live(
     if folder is not None:
         writer = TapeWriter(folder / TAPE, market.market.instruments)
         market.source.writer = writer
-    session.feeds = lambda: {table.name: market.feed.report()}
+    run = LiveRun(session, market, table.name, folder, watcher)
+    session.feeds = run.report
     if prepared is not None:
         prepared(session)
-    run = LiveRun(session, market, table.name, folder, watcher)
     try:
         with interruptible(session):
             with session.contained():
                 async with market.feed:
-                    await run.run(session.start_ns + span_ns if span_ns else NEVER)
-            feeds = {table.name: market.feed.report()}
+                    try:
+                        await run.run(session.start_ns + span_ns if span_ns else NEVER)
+                    finally:  # how it stood when the run ended, before it is closed
+                        run.ended = run.report()
             outcome = session.finish()
-        outcome.summary["feeds"] = feeds
+        outcome.summary["feeds"] = run.ended or run.report()
         run.write_status(is_running=False)
         if writer is not None:
             writer.finish(TapeInfo(notes=("rows of a live run as its pipeline took them",)))
@@ -105,6 +107,8 @@ class LiveRun:
         self.name = name
         self.folder = folder
         self.watcher = watcher
+        self.ended: dict[str, Any] | None = None
+        """What was last told of the feed, once the run is over."""
         self._told = 0.0
         self._bad_since: dict[str, int] = {}
         self._depth = DepthWatch()
@@ -145,6 +149,10 @@ class LiveRun:
                 del self._bad_since[symbol]
                 feed.resync(symbol, self.market.feed.clock.now_ns())
 
+    def report(self) -> dict[str, Any]:
+        """Return how the feed stands, by its name."""
+        return {self.name: self.market.feed.report()}
+
     def flush(self) -> None:
         """Hand rows and record to the system: a kill takes away what came since, and nothing before."""
         writer = self.market.source.writer
@@ -156,7 +164,7 @@ class LiveRun:
         """Write ``status.json`` of the run folder; a reader sees the old one or the new one, never half."""
         if self.folder is None:
             return
-        status = status_of(self.session, {self.name: self.market.feed.report()}) | {"is_running": is_running}
+        status = status_of(self.session, self.ended or self.report()) | {"is_running": is_running}
         path = self.folder / STATUS
         aside = path.with_suffix(".new")
         aside.write_bytes(msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n")

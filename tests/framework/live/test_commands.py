@@ -82,6 +82,7 @@ def test_status_shows_a_run_and_says_by_its_exit_code_whether_it_goes_on(tmp_pat
         "decode_errors": {"json": 2},
         "connections": [connection],
         "streams": {"book.BTCUSDT": stream},
+        "books": {"BTCUSDT": {"state": "good", "gaps": 1, "resyncs": 1, "stale_ns": 22_699_569}},
         "warnings": ["the venue's clock is off"],
     }
     told = {"name": "live", "pid": os.getpid(), "is_running": True, "start_ns": 0, "now_ns": 9_000_000_000}
@@ -92,7 +93,14 @@ def test_status_shows_a_run_and_says_by_its_exit_code_whether_it_goes_on(tmp_pat
     monkeypatch.chdir(tmp_path)
     assert main(["status", str(run)]) == 0
     shown = capsys.readouterr().out
-    for part in ("running", "2 decode errors", "closed with 1006", "book.BTCUSDT: live", "warning: the venue's clock"):
+    for part in (
+        "running",
+        "2 decode errors",
+        "closed with 1006",
+        "book.BTCUSDT: live",
+        "book BTCUSDT: good, 1 gaps, 1 resyncs, stale for 0.023 s",
+        "warning: the venue's clock",
+    ):
         assert part in shown
     assert main(["status", "--live", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["feeds"]["market"]["messages"] == 5

@@ -138,6 +138,9 @@ def test_ctrl_c_ends_a_live_run_in_order(tmp_path):
     assert {"config.toml", "inputs.log", "orders.jsonl", "report.html", "status.json", "tape"} <= {
         one.name for one in folder.iterdir()
     }
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "paper on the live market of toy" in page
+    assert "<h2>Feeds</h2>" in page
     assert json.loads((folder / "status.json").read_text())["is_running"] is False
     assert not list(folder.glob(".tape*"))
     assert main(["status", str(folder)]) == 3

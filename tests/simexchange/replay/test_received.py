@@ -191,6 +191,7 @@ def test_the_local_exchange_fills_against_the_rows_of_another_feed() -> None:
     assert (fill.price_ticks, fill.quantity_lots, fill.leaves_lots, fill.is_maker) == (9_999, 2, 1, True)
     assert exchange.figures()["fills"] == 1
     assert any("Queue model" in sentence for sentence in exchange.assumptions())
+    assert exchange.assumptions()[0].startswith("The live market does not see our orders")
 
 
 def test_a_feed_that_shares_no_rows_is_named() -> None:
