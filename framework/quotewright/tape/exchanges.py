@@ -96,6 +96,7 @@ def detect_market(file: RecordedFile, plugins: PluginSet) -> Market:
                 votes[name, market] += 1
         if number >= LOOKED_AT or votes.total() >= ENOUGH:
             break
+    file.close()
     if not votes:
         if faults and file.line == len(faults):
             raise InputError(f"{file.path}: none of {file.line} lines can be read; the first {faults[0]}")

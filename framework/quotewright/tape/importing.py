@@ -458,10 +458,14 @@ def _run(
 ) -> None:
     """Run *reader* once over *files*, calling *between* wherever it pauses."""
     total = sum(file.size for file in files) or 1
-    for count, _ in enumerate(reader.read(files, stage)):
-        between()
-        if progress is not None and count & 4095 == 0:
-            progress(what, min(1.0, sum(file.position for file in files) / total))
+    try:
+        for count, _ in enumerate(reader.read(files, stage)):
+            between()
+            if progress is not None and count & 4095 == 0:
+                progress(what, min(1.0, sum(file.position for file in files) / total))
+    finally:
+        for file in files:
+            file.close()
     if progress is not None:
         progress(what, 1.0)
 

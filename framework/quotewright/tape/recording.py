@@ -86,6 +86,11 @@ class RecordedFile:
                 except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, OSError) as error:
                     self.cut(error)
 
+    def close(self) -> None:
+        """Close what :meth:`lines` holds open: a reader that stopped half-way leaves it so."""
+        if self._raw is not None:
+            self._raw.close()
+
     def _opened(self, raw: IO[bytes]) -> Any:
         try:
             return _unpacked(raw)

@@ -204,9 +204,12 @@ def verify_capture(path: Path, plugins: PluginSet, exchange: str = "") -> dict[s
     sink = BookSink()
     refused = 0
     first_refused = ""
-    for why in _played(file, adapter, sink):
-        refused += 1
-        first_refused = first_refused or f"line {file.line}: {' '.join(why.split())}"
+    try:
+        for why in _played(file, adapter, sink):
+            refused += 1
+            first_refused = first_refused or f"line {file.line}: {' '.join(why.split())}"
+    finally:
+        file.close()
     if file.line and refused == file.line:
         raise InputError(f"{path}: none of {file.line} lines can be used; {first_refused}")
     return {

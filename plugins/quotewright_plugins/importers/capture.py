@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -64,6 +63,8 @@ class _Reader:
         self.market = market
         self.is_head = True
         """No frame has come yet: answers may be the metadata that a recorder asks for first."""
+        self.listings: set[str] = set()
+        """Where metadata came from."""
         self.adapter = stage.adapter(*market)
         self.sink = stage.sink(*market)
         self.opened: set[str | None] = set()
@@ -93,10 +94,8 @@ class _Reader:
             self.is_head = False
             self._message(bytes(line.msg), "ws", line.url, receive_ns)
         elif source == "rest":
-            if self.is_head:
-                with contextlib.suppress(InputError):
-                    self.stage.tell(self.market, self.adapter.instruments(bytes(line.msg)))
-            self._message(bytes(line.msg), "rest", line.url, receive_ns)
+            if not (self.is_head and self._metadata(bytes(line.msg), line.url)):
+                self._message(bytes(line.msg), "rest", line.url, receive_ns)
         elif source == "open":
             if line.url in self.opened:  # the same connection a second time: what came between is lost
                 self.adapter.on_close(receive_ns, self.sink)
@@ -120,6 +119,18 @@ class _Reader:
             return
         for symbol in symbols:
             self.adapter.resync(symbol, receive_ns, self.sink)
+
+    def _metadata(self, body: bytes, url: str | None) -> bool:
+        """Take *body* as the venue's list of instruments, or an empty page of it; False if it is something else."""
+        try:
+            listed = self.adapter.instruments(body)
+        except InputError:
+            return False
+        address = (url or "").partition("?")[0]
+        if listed:
+            self.listings.add(address)
+        self.stage.tell(self.market, listed)
+        return address in self.listings
 
     def _message(self, frame: bytes, source: str, url: str | None, receive_ns: int) -> None:
         adapter = self.adapter
