@@ -190,7 +190,7 @@ class LocalExchange(Venue):
         self._deposit()
         notional = self.min_notional.scaleb(traded.price_decimals + traded.size_decimals)
         self.core = MatchingCore(
-            tick_steps=traded.tick_steps, lot_steps=traded.lot_steps, min_notional=int(notional), spot=self.spot
+            tick_steps=traded.tick_steps, lot_steps=traded.lot_steps, min_notional=int(notional), money=self.spot
         )
         self.agents = Agents(
             self.market,

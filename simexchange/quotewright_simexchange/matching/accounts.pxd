@@ -2,7 +2,32 @@ cimport cython
 
 cdef long long BUY
 
-cdef class SpotAccounts:
+cdef class Accounts:
+    cdef readonly bint is_derivative
+    cdef readonly bint is_margined
+    cdef readonly bint is_liquidated
+    cdef readonly list fees
+    cdef readonly list amounts
+    cpdef bint clear(self) except -1
+    cpdef str state(self)
+    cpdef bint has_funds(self, long long account) except -1
+    cpdef bint can_place(self, long long account, long long side, object price, object quantity, object order) except -1
+    cpdef bint add_cost(self, object price, object quantity) except -1
+    cpdef bint can_pay(self, long long account) except -1
+    cpdef bint lock(self, long long account, long long side, object price, object quantity, object order) except -1
+    cpdef bint release(self, long long account, long long side, object order) except -1
+    cpdef bint trade(self, long long maker, object maker_order, object maker_leaves, long long taker, long long taker_side, object price, object quantity) except -1
+    cpdef bint cross(self, long long buyer, object buy_order, object buy_leaves, object buy_price, long long seller, object sell_order, object sell_leaves, object sell_price, object price, object quantity) except -1
+    cpdef long long position(self, long long account) except? -1
+    cpdef bint set_mark(self, object mark) except -1
+    cpdef bint add_margin(self, long long account, long long side, object price, object quantity) except -1
+    cpdef bint can_margin(self, long long account) except -1
+    cpdef bint is_breached(self, long long account) except -1
+    cpdef bint insure(self, long long account) except -1
+    cpdef bint fund(self, long long account, object rate) except -1
+    cpdef bint settle(self, long long account, object price) except -1
+
+cdef class SpotAccounts(Accounts):
     cdef readonly long long scale
     cdef readonly object maker_rate
     cdef readonly object taker_rate
@@ -21,7 +46,6 @@ cdef class SpotAccounts:
     cdef readonly object base_fees
     cdef readonly object quote_fees
     cdef readonly dict locks
-    cdef readonly list fees
     cdef object cost
     cpdef bint deposit(self, long long account, object base, object quote) except -1
     cpdef tuple balance(self, long long account)
@@ -44,4 +68,8 @@ cdef class SpotAccounts:
     @cython.locals(value=object, size=object, maker_fee=object, taker_fee=object, is_maker_base=cython.bint,
                    is_taker_base=cython.bint, side=cython.longlong)
     cpdef bint trade(self, long long maker, object maker_order, object maker_leaves, long long taker, long long taker_side, object price, object quantity) except -1
+    @cython.locals(value=object, size=object, buy_fee=object, sell_fee=object, is_buy_base=cython.bint)
+    cpdef bint cross(self, long long buyer, object buy_order, object buy_leaves, object buy_price, long long seller, object sell_order, object sell_leaves, object sell_price, object price, object quantity) except -1
+    @cython.locals(balances=list)
+    cpdef str state(self)
     cpdef bint book(self, long long account, long long side, object size, object value, object fee, bint is_base) except -1

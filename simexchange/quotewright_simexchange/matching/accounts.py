@@ -1,4 +1,4 @@
-"""Spot balances: exact money for the matching core, free and locked, with fees rounded per trade."""
+"""What the matching core asks of the money behind it, and spot balances: free and locked, fees rounded per trade."""
 
 from __future__ import annotations
 
@@ -7,8 +7,135 @@ from quotewright.kernel.codes import BUY, MONEY_SCALE
 RATE_UNIT = 10**18
 """Fee rates are whole numbers of 10**-18."""
 
+REFERENCE_UNIT = 10**18
+"""Mark, settlement and other reference prices are whole numbers of 10**-18 of a price step: they need no grid."""
 
-class SpotAccounts:
+
+class Accounts:
+    """The money of one engine's accounts, by account number. This one books nothing and refuses nothing.
+
+    Prices and quantities are steps of the instrument, an *order* is the core's handle of it (0: none). What a command
+    moved stands in ``fees``, a row ``(maker's or buyer's fee, is in base, taker's or seller's fee, is in base)`` for
+    each trade, and in ``amounts``, one number for each event of funding, settlement or insurance, in order.
+
+    ``is_derivative``: positions are kept, reduce-only orders can be placed. ``is_margined``: new orders, amends and
+    triggered orders are checked with ``add_margin`` and ``can_margin``. ``is_liquidated``: every mark price is followed
+    by ``is_breached`` for the accounts in the order of their names.
+    """
+
+    def __init__(self) -> None:
+        self.is_derivative = False
+        self.is_margined = False
+        self.is_liquidated = False
+        self.fees: list[tuple[int, bool, int, bool]] = []
+        self.amounts: list[int] = []
+
+    def clear(self) -> bool:
+        """Forget the fees and amounts of the command before."""
+        if self.fees:
+            self.fees.clear()
+        if self.amounts:
+            self.amounts.clear()
+        return True
+
+    def state(self) -> str:
+        """Return everything later commands depend on as text, the same on every platform."""
+        return ""
+
+    def has_funds(self, account: int) -> bool:
+        """Return whether orders of *account* are checked against what it has."""
+        return False
+
+    # Spot: what an order locks, what a market buy costs.
+
+    def can_place(self, account: int, side: int, price: int, quantity: int, order: int) -> bool:
+        """Return whether what is free, and what *order* has locked, covers an order's lock."""
+        return True
+
+    def add_cost(self, price: int, quantity: int) -> bool:
+        """Add one fill of a market buy to what it costs."""
+        return True
+
+    def can_pay(self, account: int) -> bool:
+        """Return whether *account* can pay the cost that was added up, and forget the cost."""
+        return True
+
+    def lock(self, account: int, side: int, price: int, quantity: int, order: int) -> bool:
+        """Lock what resting *order* needs; it holds no lock yet."""
+        return True
+
+    def release(self, account: int, side: int, order: int) -> bool:
+        """Give back what *order* has locked."""
+        return True
+
+    # Trades.
+
+    def trade(
+        self,
+        maker: int,
+        maker_order: int,
+        maker_leaves: int,
+        taker: int,
+        taker_side: int,
+        price: int,
+        quantity: int,
+    ) -> bool:
+        """Book one trade; the maker's order keeps a lock for *maker_leaves*."""
+        return True
+
+    def cross(
+        self,
+        buyer: int,
+        buy_order: int,
+        buy_leaves: int,
+        buy_price: int,
+        seller: int,
+        sell_order: int,
+        sell_leaves: int,
+        sell_price: int,
+        price: int,
+        quantity: int,
+    ) -> bool:
+        """Book one trade of an auction at *price*: two resting orders, both pay the maker's rate."""
+        return True
+
+    # Derivatives.
+
+    def position(self, account: int) -> int:
+        """Return the position in size steps, below zero if it is short."""
+        return 0
+
+    def set_mark(self, mark: int) -> bool:
+        """Take the mark price, in REFERENCE_UNIT parts of a price step."""
+        return True
+
+    def add_margin(self, account: int, side: int, price: int, quantity: int) -> bool:
+        """Add one order's open quantity, less what of it closes the present position, to what is to be covered."""
+        return True
+
+    def can_margin(self, account: int) -> bool:
+        """Return whether *account* covers its position and what was added up, and forget the latter."""
+        return True
+
+    def is_breached(self, account: int) -> bool:
+        """Return whether *account* has a position that its equity at the mark no longer maintains."""
+        return False
+
+    def insure(self, account: int) -> bool:
+        """Cover negative cash of an account without a position; True if there was any, its size is in ``amounts``."""
+        return False
+
+    def fund(self, account: int, rate: int) -> bool:
+        """Pay funding at *rate* (of RATE_UNIT) on the value at the mark; False, and no amount, without a position or
+        a mark price."""
+        return False
+
+    def settle(self, account: int, price: int) -> bool:
+        """Close the position at *price*, in REFERENCE_UNIT parts of a step; False, and no amount, without one."""
+        return False
+
+
+class SpotAccounts(Accounts):
     """Balances of base and quote currency by account number; amounts are Python ints of 10**-scale of their currency.
 
     An account without a deposit is unfunded: it trades without any check and nothing is booked for it. A resting buy
@@ -27,6 +154,7 @@ class SpotAccounts:
         fee_scale: int = 8,
         scale: int = MONEY_SCALE,
     ) -> None:
+        super().__init__()
         if min(price_decimals, size_decimals, fee_scale) < 0:
             raise ValueError(f"decimals should not be negative, were {price_decimals}, {size_decimals}, {fee_scale}")
         if scale < max(price_decimals + size_decimals, fee_scale):
@@ -52,7 +180,6 @@ class SpotAccounts:
         self.base_fees = 0
         self.quote_fees = 0
         self.locks: dict[int, int] = {}
-        self.fees: list[tuple[int, bool, int, bool]] = []
         self.cost = 0
 
     def deposit(self, account: int, base: int, quote: int) -> bool:
@@ -178,6 +305,47 @@ class SpotAccounts:
         if self.has_funds(taker):
             self.book(taker, taker_side, size, value, taker_fee, is_taker_base)
         return True
+
+    def cross(
+        self,
+        buyer: int,
+        buy_order: int,
+        buy_leaves: int,
+        buy_price: int,
+        seller: int,
+        sell_order: int,
+        sell_leaves: int,
+        sell_price: int,
+        price: int,
+        quantity: int,
+    ) -> bool:
+        """Book one trade of an auction: both locks shrink, both pay the maker's rate."""
+        value = price * quantity * self.value_unit
+        size = quantity * self.base_unit
+        buy_fee = 0
+        sell_fee = 0
+        is_buy_base = False
+        if self.has_fees:
+            is_buy_base = not self.fee_in_quote
+            buy_fee = self.fee(size if is_buy_base else value, self.maker_rate)
+            sell_fee = self.fee(value, self.maker_rate)
+            self.fees.append((buy_fee, is_buy_base, sell_fee, False))
+        if self.has_funds(buyer):
+            self.release(buyer, BUY, buy_order)
+            self.book(buyer, BUY, size, value, buy_fee, is_buy_base)
+            if buy_leaves:
+                self.lock(buyer, BUY, buy_price, buy_leaves, buy_order)
+        if self.has_funds(seller):
+            self.release(seller, BUY + 1, sell_order)
+            self.book(seller, BUY + 1, size, value, sell_fee, False)
+            if sell_leaves:
+                self.lock(seller, BUY + 1, sell_price, sell_leaves, sell_order)
+        return True
+
+    def state(self) -> str:
+        """Return balances and fees as text."""
+        balances = [(account, *self.balance(account)) for account in range(self.account_count())]
+        return repr((balances, self.base_fees, self.quote_fees))
 
     def book(self, account: int, side: int, size: int, value: int, fee: int, is_base: bool) -> bool:
         """Move *size* of base and *value* of quote currency, and take the fee out of one of them."""

@@ -1,5 +1,5 @@
 cimport cython
-from quotewright_simexchange.matching.accounts cimport SpotAccounts
+from quotewright_simexchange.matching.accounts cimport Accounts
 from quotewright_simexchange.matching.book cimport OrderBook
 
 cdef long long BUY, SELL, ACCEPTED, ALWAYS_REQUEUES, AMEND, AMEND_REJECTED, AMENDED, C_ACCOUNT, C_KIND
@@ -22,7 +22,9 @@ cdef class MatchingCore(OrderBook):
     cdef readonly long long max_open_orders
     cdef readonly long long amend_policy
     cdef readonly long long amend_post_only_cross
-    cdef readonly SpotAccounts spot
+    cdef readonly Accounts money
+    cdef readonly bint has_money
+    cdef readonly bint is_derivative
     cdef readonly bint is_spot
     cdef readonly long long phase
     cdef readonly long long last_price

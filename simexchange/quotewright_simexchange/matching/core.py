@@ -11,7 +11,7 @@ import sys
 from array import array
 
 from quotewright.kernel.codes import BUY, SELL
-from quotewright_simexchange.matching.accounts import SpotAccounts
+from quotewright_simexchange.matching.accounts import Accounts
 from quotewright_simexchange.matching.book import OrderBook
 from quotewright_simexchange.matching.codes import (
     ACCEPTED,
@@ -80,8 +80,8 @@ class MatchingCore(OrderBook):
     """The matching rules of one instrument on its book; each command leaves its events and its level changes.
 
     Prices and quantities are whole steps of the instrument; orders must be on the grids of *tick_steps* and
-    *lot_steps*. A limit of 0 is off. *min_notional* is in price steps times size steps. *spot* holds balances by
-    account number; without it nothing is booked. *window*: see LevelIndex.
+    *lot_steps*. A limit of 0 is off. *min_notional* is in price steps times size steps. *money* is what the accounts
+    own; without it nothing is booked. *window*: see LevelIndex.
 
     Order ids and account numbers are counted up from 0 by the caller: they index arrays.
     """
@@ -96,7 +96,7 @@ class MatchingCore(OrderBook):
         max_open_orders: int = 0,
         amend_policy: int = QTY_DOWN_KEEPS,
         amend_post_only_cross: int = CROSS_REJECT,
-        spot: SpotAccounts | None = None,
+        money: Accounts | None = None,
         window: int = 4096,
     ) -> None:
         super().__init__(tick_steps, window)
@@ -117,8 +117,10 @@ class MatchingCore(OrderBook):
         self.max_open_orders = max_open_orders
         self.amend_policy = amend_policy
         self.amend_post_only_cross = amend_post_only_cross
-        self.spot: SpotAccounts = SpotAccounts(0, 0) if spot is None else spot
-        self.is_spot = spot is not None
+        self.money: Accounts = Accounts() if money is None else money
+        self.has_money = money is not None
+        self.is_derivative = self.money.is_derivative
+        self.is_spot = self.has_money and not self.is_derivative
         self.phase = TRADING
         self.last_price = 0
         self.trade_number = 0
@@ -206,8 +208,8 @@ class MatchingCore(OrderBook):
         """Forget the events and level changes of what was carried out before."""
         self.event_count = 0
         self.change_count = 0
-        if self.is_spot and self.spot.fees:
-            self.spot.fees.clear()
+        if self.has_money:
+            self.money.clear()
         return True
 
     def _new(
@@ -280,7 +282,7 @@ class MatchingCore(OrderBook):
         if leaves and kind == LIMIT and tif == GTC:
             order = self._add_order(order_id, account, side, rank, leaves, quantity, post_only, number)
             if self.is_spot:
-                self.spot.lock(account, side, self._price(rank), leaves, order)
+                self.money.lock(account, side, self._price(rank), leaves, order)
             return True
         self.handles[order_id] = -1 - account
         if leaves:
@@ -342,7 +344,7 @@ class MatchingCore(OrderBook):
                     self._cancel_order(order, R_POST_ONLY)
                     return True
                 reason = R_POST_ONLY
-            elif self.is_spot and not self.spot.can_place(account, side, price, leaves, order):
+            elif self.is_spot and not self.money.can_place(account, side, price, leaves, order):
                 reason = R_INSUFFICIENT_FUNDS
         if reason != R_NONE:
             self._emit(AMEND_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
@@ -350,7 +352,7 @@ class MatchingCore(OrderBook):
         self._emit(AMENDED, order_id, 0, price, quantity, leaves, 0, is_kept, account, 0, 0)
         self.order_total[order] = quantity
         if self.is_spot:
-            self.spot.release(account, side, order)
+            self.money.release(account, side, order)
         if is_kept:
             if leaves != before:
                 level = self.order_level[order]
@@ -368,7 +370,7 @@ class MatchingCore(OrderBook):
             self.order_open[order] = leaves
             self._join_level(order, side, wanted, leaves)
         if self.is_spot:
-            self.spot.lock(account, side, price, leaves, order)
+            self.money.lock(account, side, price, leaves, order)
         return True
 
     def _find(self, order_id: int, account: int) -> int:
@@ -423,11 +425,11 @@ class MatchingCore(OrderBook):
 
     def _is_covered(self, account: int, side: int, kind: int, rank: int, quantity: int, tif: int) -> bool:
         """Return whether a new order is paid for: a limit by its lock, a market buy by its real cost in this book."""
-        if not self.spot.has_funds(account):
+        if not self.money.has_funds(account):
             return True
         if kind == LIMIT or side == SELL:
             price = self._price(rank) if kind == LIMIT else 0
-            return self.spot.can_place(account, side, price, quantity, 0)
+            return self.money.can_place(account, side, price, quantity, 0)
         if tif == FOK and not self._is_fillable(SELL, rank, quantity):
             return True
         level = self.best_level[SELL]
@@ -439,11 +441,11 @@ class MatchingCore(OrderBook):
                 fill = self.order_open[order]
                 if fill > leaves:
                     fill = leaves
-                self.spot.add_cost(price, fill)
+                self.money.add_cost(price, fill)
                 leaves -= fill
                 order = self.order_next[order]
             level = self._next_level(SELL, self.level_rank[level])
-        return self.spot.can_pay(account)
+        return self.money.can_pay(account)
 
     def _is_fillable(self, side: int, rank: int, quantity: int) -> bool:
         """Return whether the makers on *side* that a taker of *rank* reaches hold *quantity*."""
@@ -487,8 +489,8 @@ class MatchingCore(OrderBook):
                     account,
                     self.trade_number,
                 )
-                if self.is_spot:
-                    self.spot.trade(self.order_account[order], order, left, account, side, price, fill)
+                if self.has_money:
+                    self.money.trade(self.order_account[order], order, left, account, side, price, fill)
                 if left:
                     self.order_open[order] = left
                     break
@@ -513,13 +515,13 @@ class MatchingCore(OrderBook):
         self._emit(CANCELED, order_id, 0, 0, leaves, 0, 0, reason, account, 0, 0)
         self._leave_level(order)
         if self.is_spot:
-            self.spot.release(account, self.order_side[order], order)
+            self.money.release(account, self.order_side[order], order)
         self._forget(order)
         return True
 
     def fees(self) -> list[tuple[int, bool, int, bool]]:
         """Return ``(maker's fee, is in base, taker's fee, is in base)`` of each trade, in order; empty without fees."""
-        return list(self.spot.fees) if self.is_spot else []
+        return list(self.money.fees) if self.has_money else []
 
     def state_hash(self) -> str:
         """Return a SHA-256 over everything that later commands can depend on, the same on every platform."""
@@ -538,8 +540,6 @@ class MatchingCore(OrderBook):
         if sys.byteorder == "big":
             state.byteswap()
         digest = hashlib.sha256(state.tobytes())
-        if self.is_spot:
-            spot = self.spot
-            balances = [(account, *spot.balance(account)) for account in range(spot.account_count())]
-            digest.update(repr((balances, spot.base_fees, spot.quote_fees)).encode())
+        if self.has_money:
+            digest.update(self.money.state().encode())
         return digest.hexdigest()

@@ -146,7 +146,7 @@ class FastEngine:
             max_open_orders=int(settings["max_open_orders"] or 0),
             amend_policy=_choice("amend_policy", settings["amend_policy"], AMEND_POLICIES),
             amend_post_only_cross=_choice("amend_post_only_cross", settings["amend_post_only_cross"], AMEND_CROSSES),
-            spot=self.spot,
+            money=self.spot,
         )
 
     # Commands.
