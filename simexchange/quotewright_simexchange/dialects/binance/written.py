@@ -1,0 +1,21 @@
+"""Numbers as the venue writes them: always as strings, with a fixed count of decimals, rounded down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_DOWN, Context, Decimal
+
+WIDE = Context(prec=60)
+
+
+def fixed(value: Decimal | None, decimals: int = 8) -> str:
+    """Return *value* with *decimals* decimals; None is zero."""
+    if value is None:
+        value = Decimal(0)
+    text = f"{value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN, context=WIDE):f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def levels(side: Iterable[tuple[Decimal, Decimal]], decimals: int = 8) -> list[list[str]]:
+    """Return levels of a book as pairs of strings."""
+    return [[fixed(price, decimals), fixed(quantity, decimals)] for price, quantity in side]
