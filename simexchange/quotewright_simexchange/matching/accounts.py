@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quotewright.kernel.codes import BUY, MONEY_SCALE
+from quotewright_simexchange.matching.ledger import Ledger, Wallets
+from quotewright_simexchange.matching.transactions import FEES, OUTSIDE, Posting
 
 RATE_UNIT = 10**18
 """Fee rates are whole numbers of 10**-18."""
@@ -138,6 +142,9 @@ class Accounts:
 class SpotAccounts(Accounts):
     """Balances of base and quote currency by account number; amounts are Python ints of 10**-scale of their currency.
 
+    They stand in *ledger*, which engines can share (its scale counts then); account numbers are the ledger's. Fee rates
+    that the ledger has for an account go before *maker_rate* and *taker_rate*.
+
     An account without a deposit is unfunded: it trades without any check and nothing is booked for it. A resting buy
     locks price times open quantity (with ``fee_in_quote`` one plus the larger positive rate times that, rounded up at
     ``fee_scale`` decimals), a sell its open quantity. Every trade rounds its fees by itself, charges up and rebates
@@ -153,8 +160,14 @@ class SpotAccounts(Accounts):
         fee_in_quote: bool = False,
         fee_scale: int = 8,
         scale: int = MONEY_SCALE,
+        ledger: Ledger | None = None,
+        base: str = "BASE",
+        quote: str = "QUOTE",
+        source: str = "",
     ) -> None:
         super().__init__()
+        if ledger is not None:
+            scale = ledger.scale
         if min(price_decimals, size_decimals, fee_scale) < 0:
             raise ValueError(f"decimals should not be negative, were {price_decimals}, {size_decimals}, {fee_scale}")
         if scale < max(price_decimals + size_decimals, fee_scale):
@@ -171,93 +184,116 @@ class SpotAccounts(Accounts):
         self.base_unit: int = 10 ** (scale - size_decimals)
         self.fee_unit: int = 10 ** (scale - fee_scale)
         self.fee_divisor = RATE_UNIT * self.fee_unit
-        self.lock_rate = RATE_UNIT + max(maker_rate, taker_rate, 0)
-        self.is_funded: list[bool] = []
-        self.base_free: list[int] = []
-        self.base_locked: list[int] = []
-        self.quote_free: list[int] = []
-        self.quote_locked: list[int] = []
+        self.ledger: Ledger = Ledger(scale) if ledger is None else ledger
+        self.base_wallets: Wallets = self.ledger.wallet(base)
+        self.quote_wallets: Wallets = self.ledger.wallet(quote)
+        self.source = source
         self.base_fees = 0
         self.quote_fees = 0
         self.locks: dict[int, int] = {}
-        self.cost = 0
+        self.costs: list[int] = []
 
     def deposit(self, account: int, base: int, quote: int) -> bool:
         """Add *base* and *quote* to what *account* has free (negative withdraws); from now on it is funded."""
-        self._make_room(account)
-        if self.base_free[account] + base < 0 or self.quote_free[account] + quote < 0:
+        self.ledger.make_room(account)
+        if self.base_wallets.free[account] + base < 0 or self.quote_wallets.free[account] + quote < 0:
             raise ValueError(f"account {account} cannot withdraw more than it has free")
-        self.is_funded[account] = True
-        self.base_free[account] += base
-        self.quote_free[account] += quote
+        self.ledger.open(account)
+        for wallets, amount in ((self.base_wallets, base), (self.quote_wallets, quote)):
+            if amount > 0:
+                self.ledger.deposit(account, wallets.currency, amount)
+            elif amount < 0:
+                self.ledger.withdraw(account, wallets.currency, -amount)
         return True
 
     def balance(self, account: int) -> tuple[int, int, int, int]:
         """Return base free, base locked, quote free and quote locked of *account*; zeros if it is unfunded."""
-        if account >= len(self.is_funded) or account < 0:
+        if account >= len(self.base_wallets.free) or account < 0:
             return 0, 0, 0, 0
         return (
-            self.base_free[account],
-            self.base_locked[account],
-            self.quote_free[account],
-            self.quote_locked[account],
+            self.base_wallets.free[account],
+            self.base_wallets.locked[account],
+            self.quote_wallets.free[account],
+            self.quote_wallets.locked[account],
         )
 
     def account_count(self) -> int:
         """Return one more than the highest account number with a deposit."""
-        return len(self.is_funded)
+        count = len(self.ledger.is_funded)
+        while count and not self.ledger.is_funded[count - 1]:
+            count -= 1
+        return count
 
     def has_funds(self, account: int) -> bool:
         """Return whether *account* is funded, so that its orders are checked and its trades booked."""
-        return 0 <= account < len(self.is_funded) and self.is_funded[account]
+        return 0 <= account < len(self.ledger.is_funded) and self.ledger.is_funded[account]
+
+    def maker_rate_of(self, account: int) -> int:
+        """Return the maker rate of *account*: its own, or the instrument's."""
+        if self.ledger.rates and account in self.ledger.rates:
+            rate = self.ledger.rates[account][0]
+            if rate is not None:
+                return rate
+        return self.maker_rate
+
+    def taker_rate_of(self, account: int) -> int:
+        """Return the taker rate of *account*: its own, or the instrument's."""
+        if self.ledger.rates and account in self.ledger.rates:
+            rate = self.ledger.rates[account][1]
+            if rate is not None:
+                return rate
+        return self.taker_rate
 
     def fee(self, amount: int, rate: int) -> int:
         """Return the fee on *amount*: a charge rounded up, a rebate (negative) toward zero, at the fee scale."""
         units: int = -(-amount * rate // self.fee_divisor)
         return units * self.fee_unit
 
-    def lock_amount(self, side: int, price: int, quantity: int) -> int:
+    def lock_amount(self, account: int, side: int, price: int, quantity: int) -> int:
         """Return what an order locks: quote currency for a buy, base currency for a sell."""
         if side != BUY:
             return quantity * self.base_unit
         value = price * quantity * self.value_unit
         if self.fee_in_quote:
-            value = -(-value * self.lock_rate // self.fee_divisor) * self.fee_unit
+            rate = max(self.maker_rate_of(account), self.taker_rate_of(account), 0)
+            value = -(-value * (RATE_UNIT + rate) // self.fee_divisor) * self.fee_unit
         return value
 
     def can_place(self, account: int, side: int, price: int, quantity: int, order: int) -> bool:
         """Return whether what is free, and what *order* (a handle, 0 none) has locked, covers an order's lock."""
         if not self.has_funds(account):
             return True
-        needed = self.lock_amount(side, price, quantity) - self.locks.get(order, 0)
-        free = self.quote_free[account] if side == BUY else self.base_free[account]
+        needed = self.lock_amount(account, side, price, quantity) - self.locks.get(order, 0)
+        free = self.quote_wallets.free[account] if side == BUY else self.base_wallets.free[account]
         return needed <= free
 
     def add_cost(self, price: int, quantity: int) -> bool:
-        """Add one fill of a market buy to ``cost``, with its fee where that is paid in quote currency."""
-        value = price * quantity * self.value_unit
-        self.cost += value
-        if self.fee_in_quote:
-            self.cost += self.fee(value, self.taker_rate)
+        """Add one fill of a market buy to what it costs."""
+        self.costs.append(price * quantity * self.value_unit)
         return True
 
     def can_pay(self, account: int) -> bool:
-        """Return whether *account* has ``cost`` free in quote currency, and forget the cost."""
-        cost = self.cost
-        self.cost = 0
-        return not self.has_funds(account) or cost <= self.quote_free[account]
+        """Return whether *account* has the cost free in quote currency, fees included, and forget the cost."""
+        cost = 0
+        rate = self.taker_rate_of(account)
+        for value in self.costs:
+            cost += value
+            if self.fee_in_quote:
+                cost += self.fee(value, rate)
+        self.costs.clear()
+        return not self.has_funds(account) or cost <= self.quote_wallets.free[account]
 
     def lock(self, account: int, side: int, price: int, quantity: int, order: int) -> bool:
         """Lock what resting *order* needs; it holds no lock yet."""
         if self.has_funds(account):
-            amount = self.lock_amount(side, price, quantity)
+            amount = self.lock_amount(account, side, price, quantity)
             self.locks[order] = amount
             if side == BUY:
-                self.quote_free[account] -= amount
-                self.quote_locked[account] += amount
+                self.quote_wallets.free[account] -= amount
+                self.quote_wallets.locked[account] += amount
             else:
-                self.base_free[account] -= amount
-                self.base_locked[account] += amount
+                self.base_wallets.free[account] -= amount
+                self.base_wallets.locked[account] += amount
         return True
 
     def release(self, account: int, side: int, order: int) -> bool:
@@ -265,11 +301,11 @@ class SpotAccounts(Accounts):
         amount = self.locks.pop(order, 0)
         if amount:
             if side == BUY:
-                self.quote_free[account] += amount
-                self.quote_locked[account] -= amount
+                self.quote_wallets.free[account] += amount
+                self.quote_wallets.locked[account] -= amount
             else:
-                self.base_free[account] += amount
-                self.base_locked[account] -= amount
+                self.base_wallets.free[account] += amount
+                self.base_wallets.locked[account] -= amount
         return True
 
     def trade(
@@ -289,12 +325,12 @@ class SpotAccounts(Accounts):
         taker_fee = 0
         is_maker_base = False
         is_taker_base = False
-        if self.has_fees:
+        if self.has_fees or self.ledger.rates:
             if not self.fee_in_quote:
                 is_taker_base = taker_side == BUY
                 is_maker_base = not is_taker_base
-            maker_fee = self.fee(size if is_maker_base else value, self.maker_rate)
-            taker_fee = self.fee(size if is_taker_base else value, self.taker_rate)
+            maker_fee = self.fee(size if is_maker_base else value, self.maker_rate_of(maker))
+            taker_fee = self.fee(size if is_taker_base else value, self.taker_rate_of(taker))
             self.fees.append((maker_fee, is_maker_base, taker_fee, is_taker_base))
         if self.has_funds(maker):
             side = BUY + 1 - (taker_side - BUY)
@@ -304,6 +340,10 @@ class SpotAccounts(Accounts):
                 self.lock(maker, side, price, maker_leaves, maker_order)
         if self.has_funds(taker):
             self.book(taker, taker_side, size, value, taker_fee, is_taker_base)
+        if taker_side == BUY:
+            self.close_trade(taker, taker_fee, is_taker_base, maker, maker_fee, is_maker_base, size, value)
+        else:
+            self.close_trade(maker, maker_fee, is_maker_base, taker, taker_fee, is_taker_base, size, value)
         return True
 
     def cross(
@@ -325,10 +365,10 @@ class SpotAccounts(Accounts):
         buy_fee = 0
         sell_fee = 0
         is_buy_base = False
-        if self.has_fees:
+        if self.has_fees or self.ledger.rates:
             is_buy_base = not self.fee_in_quote
-            buy_fee = self.fee(size if is_buy_base else value, self.maker_rate)
-            sell_fee = self.fee(value, self.maker_rate)
+            buy_fee = self.fee(size if is_buy_base else value, self.maker_rate_of(buyer))
+            sell_fee = self.fee(value, self.maker_rate_of(seller))
             self.fees.append((buy_fee, is_buy_base, sell_fee, False))
         if self.has_funds(buyer):
             self.release(buyer, BUY, buy_order)
@@ -340,33 +380,85 @@ class SpotAccounts(Accounts):
             self.book(seller, BUY + 1, size, value, sell_fee, False)
             if sell_leaves:
                 self.lock(seller, BUY + 1, sell_price, sell_leaves, sell_order)
+        self.close_trade(buyer, buy_fee, is_buy_base, seller, sell_fee, False, size, value)
         return True
 
     def state(self) -> str:
         """Return balances and fees as text."""
         balances = [(account, *self.balance(account)) for account in range(self.account_count())]
-        return repr((balances, self.base_fees, self.quote_fees))
+        rates = sorted(self.ledger.rates.items())
+        return repr(
+            (balances, self.base_fees, self.quote_fees, rates) if rates else (balances, self.base_fees, self.quote_fees)
+        )
 
     def book(self, account: int, side: int, size: int, value: int, fee: int, is_base: bool) -> bool:
         """Move *size* of base and *value* of quote currency, and take the fee out of one of them."""
         if side == BUY:
-            self.base_free[account] += size
-            self.quote_free[account] -= value
+            self.base_wallets.free[account] += size
+            self.quote_wallets.free[account] -= value
         else:
-            self.base_free[account] -= size
-            self.quote_free[account] += value
+            self.base_wallets.free[account] -= size
+            self.quote_wallets.free[account] += value
         if is_base:
-            self.base_free[account] -= fee
+            self.base_wallets.free[account] -= fee
+            self.base_wallets.fees += fee
             self.base_fees += fee
         else:
-            self.quote_free[account] -= fee
+            self.quote_wallets.free[account] -= fee
+            self.quote_wallets.fees += fee
             self.quote_fees += fee
         return True
 
-    def _make_room(self, account: int) -> None:
-        if account < 0:
-            raise ValueError(f"account numbers start at 0, was {account}")
-        while len(self.is_funded) <= account:
-            self.is_funded.append(False)
-            for amounts in (self.base_free, self.base_locked, self.quote_free, self.quote_locked):
-                amounts.append(0)
+    def close_trade(
+        self,
+        buyer: int,
+        buy_fee: int,
+        is_buy_base: bool,
+        seller: int,
+        sell_fee: int,
+        is_sell_base: bool,
+        size: int,
+        value: int,
+    ) -> bool:
+        """Give the outside what an unfunded party paid or got, and number the transactions of a trade."""
+        is_bought = self.has_funds(buyer)
+        is_sold = self.has_funds(seller)
+        if not is_bought and not is_sold:
+            return True
+        if not is_bought:
+            self.base_wallets.outside += size
+            self.quote_wallets.outside -= value
+        elif not is_sold:
+            self.base_wallets.outside -= size
+            self.quote_wallets.outside += value
+        count = 1 + (is_bought and buy_fee != 0) + (is_sold and sell_fee != 0)
+        if not self.ledger.is_heard:
+            self.ledger.sequence += count
+            return True
+        self._tell_trade(buyer if is_bought else OUTSIDE, seller if is_sold else OUTSIDE, size, value)
+        if is_bought and buy_fee:
+            self._tell_fee(buyer, buy_fee, is_buy_base)
+        if is_sold and sell_fee:
+            self._tell_fee(seller, sell_fee, is_sell_base)
+        return True
+
+    def _tell_trade(self, buyer: int, seller: int, size: int, value: int) -> None:
+        base, quote = self.base_wallets.currency, self.quote_wallets.currency
+        bought = [Posting(buyer, base, size), Posting(buyer, quote, -value)]
+        sold = [Posting(seller, base, -size), Posting(seller, quote, value)]
+        self.ledger.record("trade", self.source, bought + sold)
+
+    def _tell_fee(self, account: int, fee: int, is_base: bool) -> None:
+        currency = self.base_wallets.currency if is_base else self.quote_wallets.currency
+        self.ledger.record("fee", self.source, [Posting(account, currency, -fee), Posting(FEES, currency, fee)])
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what stands outside the ledger, as what JSON can hold: locks by order, and this instrument's fees."""
+        return {"locks": sorted(self.locks.items()), "fees": [self.base_fees, self.quote_fees]}
+
+    def restore(self, saved: dict[str, Any]) -> bool:
+        """Take over what ``snapshot`` returned; the ledger is restored by itself."""
+        self.locks.clear()
+        self.locks.update(saved["locks"])
+        self.base_fees, self.quote_fees = saved["fees"]
+        return True

@@ -36,6 +36,7 @@ from quotewright_simexchange.matching.codes import (
 )
 from quotewright_simexchange.matching.core import MatchingCore
 from quotewright_simexchange.matching.decimals import decimals_of, read_steps, scaled, setting_number, write_steps
+from quotewright_simexchange.matching.ledger import Ledger
 
 SIDES = {"buy": BUY, "sell": SELL}
 KINDS = {"limit": LIMIT, "market": MARKET}
@@ -105,12 +106,19 @@ def _choice(what: str, value: object, choices: Mapping[str, int]) -> int:
 class FastEngine:
     """One instrument behind names and decimal text; see ``docs/matching.md`` for the keys of commands and events.
 
-    *instrument* holds the settings of the instrument (absent: the default), *accounts* the funds by account name. What
-    the engine cannot do is refused with NotSupportedError before anything happens; a bad number in an order is not an
-    error but a rejected order.
+    *instrument* holds the settings of the instrument (absent: the default), *accounts* the funds by account name: they
+    are deposited in *ledger*, which engines can share (None: one of its own); *name* is what the ledger calls this
+    engine. What the engine cannot do is refused with NotSupportedError before anything happens; a bad number in an
+    order is not an error but a rejected order.
     """
 
-    def __init__(self, instrument: Mapping[str, Any], accounts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        instrument: Mapping[str, Any],
+        accounts: Mapping[str, Any] | None = None,
+        ledger: Ledger | None = None,
+        name: str = "",
+    ) -> None:
         settings = self._settings(instrument)
         tick, lot, mult = (self._positive(key, settings[key]) for key in ("tick", "lot", "mult"))
         self.price_decimals = decimals_of(tick)
@@ -125,16 +133,17 @@ class FastEngine:
         self.fee_scale = int(settings["fee_scale"])
         self.order_numbers: dict[str, int] = {}
         self.order_names: list[str] = []
-        self.account_numbers: dict[str, int] = {}
-        self.others: dict[str, dict[str, str]] = {}
-        funds = {name: self._balances(name, account) for name, account in (accounts or {}).items()}
-        self.money_decimals = max(
-            18,
-            self.price_decimals + self.size_decimals,
-            self.fee_scale,
-            *(decimals_of(amount) for balances in funds.values() for amount in balances.values()),
-        )
-        self.spot = self._spot(settings, funds) if self.is_spot else None
+        funds = {account: self._balances(account, given) for account, given in (accounts or {}).items()}
+        if ledger is None:
+            decimals = [decimals_of(amount) for balances in funds.values() for amount in balances.values()]
+            ledger = Ledger(max(18, self.price_decimals + self.size_decimals, self.fee_scale, *decimals))
+        self.ledger = ledger
+        self.name = name
+        self.money_decimals = ledger.scale
+        self.account_numbers = ledger.numbers
+        self.spot = self._spot(settings) if self.is_spot else None
+        for account, balances in funds.items():
+            self.open(account, balances)
         self.core = MatchingCore(
             tick_steps=scaled(tick, self.price_decimals),
             lot_steps=scaled(lot, self.size_decimals),
@@ -176,6 +185,13 @@ class FastEngine:
             )
         return self._events(str(cmd.get("id"))), self._changes()
 
+    def open(self, account: str, balances: Mapping[str, Decimal]) -> None:
+        """Fund *account* with *balances* by currency, before or while the engine runs: its orders are checked then."""
+        number = self.ledger.number(account)
+        self.ledger.open(number)
+        for currency, amount in balances.items():
+            self.ledger.deposit(number, currency, scaled(amount, self.money_decimals))
+
     def final(self) -> dict[str, Any]:
         """Return the book, the last price and, for spot, the balances of the funded accounts."""
         core = self.core
@@ -185,8 +201,9 @@ class FastEngine:
             "stops": [],
             "last": self._price(core.last_price) if core.last_price else None,
         }
-        if self.spot is not None and self.others:
-            state["accounts"] = {name: {"balances": self._final_balances(name)} for name in self.others}
+        names = [name for number, name in enumerate(self.ledger.names) if self.ledger.is_funded[number]]
+        if self.spot is not None and names:
+            state["accounts"] = {name: {"balances": self._final_balances(name)} for name in names}
         return state
 
     def _new(self, cmd: Mapping[str, Any]) -> None:
@@ -221,7 +238,7 @@ class FastEngine:
         return name
 
     def _account_number(self, name: str) -> int:
-        return self.account_numbers.setdefault(name, len(self.account_numbers))
+        return self.ledger.number(name)
 
     def _known_account(self, cmd: Mapping[str, Any]) -> int:
         return self.account_numbers.get(self._name(cmd, "account"), -1)
@@ -285,15 +302,16 @@ class FastEngine:
         ]
 
     def _final_balances(self, name: str) -> dict[str, dict[str, str]]:
-        assert self.spot is not None
-        amounts = self.spot.balance(self.account_numbers[name])
-        base_free, base_locked, quote_free, quote_locked = (
-            write_steps(amount, self.money_decimals) for amount in amounts
-        )
-        return {
-            self.base: {"free": base_free, "locked": base_locked},
-            self.quote: {"free": quote_free, "locked": quote_locked},
-        } | {currency: {"free": amount, "locked": "0"} for currency, amount in self.others[name].items()}
+        number = self.account_numbers[name]
+        shown = {}
+        for currency in sorted({self.base, self.quote, *self.ledger.wallets}):
+            free, locked = self.ledger.balance(number, currency)
+            if free or locked or currency in (self.base, self.quote):
+                shown[currency] = {
+                    "free": write_steps(free, self.money_decimals),
+                    "locked": write_steps(locked, self.money_decimals),
+                }
+        return shown
 
     def _price(self, steps: int) -> str:
         return write_steps(steps, self.price_decimals)
@@ -347,25 +365,16 @@ class FastEngine:
             currency: setting_number(f"account {name}: {currency}", amount) for currency, amount in balances.items()
         }
 
-    def _spot(self, settings: Mapping[str, Any], funds: Mapping[str, Mapping[str, Decimal]]) -> SpotAccounts:
-        spot = SpotAccounts(
+    def _spot(self, settings: Mapping[str, Any]) -> SpotAccounts:
+        return SpotAccounts(
             self.price_decimals,
             self.size_decimals,
             scaled(setting_number("instrument: maker_fee", settings["maker_fee"]), RATE_DECIMALS),
             scaled(setting_number("instrument: taker_fee", settings["taker_fee"]), RATE_DECIMALS),
             settings["fee_mode"] == "quote",
             self.fee_scale,
-            self.money_decimals,
+            ledger=self.ledger,
+            base=self.base,
+            quote=self.quote,
+            source=self.name,
         )
-        for name, balances in funds.items():
-            spot.deposit(
-                self._account_number(name),
-                scaled(balances.get(self.base, Decimal(0)), self.money_decimals),
-                scaled(balances.get(self.quote, Decimal(0)), self.money_decimals),
-            )
-            self.others[name] = {
-                currency: write_steps(scaled(amount, self.money_decimals), self.money_decimals)
-                for currency, amount in balances.items()
-                if currency not in (self.base, self.quote)
-            }
-        return spot
