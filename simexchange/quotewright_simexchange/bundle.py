@@ -20,6 +20,11 @@ def execution_venues() -> dict[str, Factory]:
 
 
 @hookimpl
+def dialects() -> dict[str, Factory]:
+    return {"binance": lazy("quotewright_simexchange.dialects.binance.dialect:BinanceDialect")}
+
+
+@hookimpl
 def commands() -> dict[str, Factory]:
     return {
         "demo": lazy("quotewright_simexchange.demo:demo", "Run a market maker against the embedded local exchange."),

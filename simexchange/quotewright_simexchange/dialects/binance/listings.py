@@ -70,7 +70,7 @@ def spot_filters(listing: Listing, card: VenueCard) -> list[dict[str, Any]]:
                 "filterType": "NOTIONAL",
                 "minNotional": fixed(least),
                 "applyMinToMarket": True,
-                "maxNotional": fixed(Decimal(9_000_000)),
+                "maxNotional": fixed(Decimal(9_000_000_000_000)),
                 "applyMaxToMarket": False,
                 "avgPriceMins": 5,
             }

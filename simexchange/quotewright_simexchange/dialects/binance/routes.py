@@ -87,6 +87,19 @@ class RestDoor(Door):
     def unserved(self) -> Mapping[str, int]:
         return self._unserved
 
+    def refusal(self, status: int, retry_after: int, now_ns: int) -> HttpResponse:
+        """Return the venue's words for a limit (429, 418) or an error inside it (5xx)."""
+        until = now_ns // 1_000_000 + retry_after * 1_000
+        texts = {
+            429: (-1003, "Too many requests; please use WebSocket Streams for live updates to avoid polling the API."),
+            418: (-1003, f"Way too much request weight used; IP banned until {until}."),
+            503: (-1008, "Server is currently overloaded with other requests. Please try again in a few minutes."),
+            504: (-1007, "Timeout waiting for response from backend server. Send status unknown; execution unknown."),
+        }
+        code, text = texts.get(status, (-1000, "An unknown error occurred while processing the request."))
+        headers = {"Retry-After": str(retry_after)} if status in (418, 429) else {}
+        return HttpResponse(status, encode({"code": code, "msg": text}), headers, JSON_TYPE)
+
     def note_unserved(self, what: str) -> None:
         """Count an endpoint, method or stream that was asked for and is not served."""
         if what in self._unserved or len(self._unserved) < MOST_UNSERVED:

@@ -1,0 +1,72 @@
+"""The dialect ``binance``: its doors and what users paste to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from quotewright.errors import ConfigError
+from quotewright_simexchange.dialects.binance.spot import SpotDoor
+from quotewright_simexchange.doors import Dialect, Door
+
+if TYPE_CHECKING:
+    from quotewright.model.cards import VenueCard
+    from quotewright_simexchange.exchange.exchange import Exchange
+
+SPOT_CARD = "binance-spot"
+
+
+class BinanceDialect(Dialect):
+    """Binance's protocol, a door for each product that has instruments on the exchange."""
+
+    name = "binance"
+
+    def __init__(self, exchange: Exchange, cards: Mapping[str, VenueCard]) -> None:
+        super().__init__(exchange, cards)
+        self._doors: dict[str, Door] = {}
+        if any(listing.kind == "spot" for listing in exchange.listings.values()):
+            self._doors[SpotDoor.name] = SpotDoor(exchange, self._card(SPOT_CARD))
+
+    def doors(self) -> Mapping[str, Door]:
+        return self._doors
+
+    def _card(self, name: str) -> VenueCard:
+        card = self.cards.get(name)
+        if card is None:
+            raise ConfigError(
+                f"dialect binance: no venue card {name!r}, it came with {', '.join(sorted(self.cards)) or 'none'}; "
+                "install quotewright-plugins, which has it"
+            )
+        return card
+
+    def snippets(self, addresses: Mapping[str, Mapping[str, str]], key: str, secret: str) -> Mapping[str, str]:
+        spot = addresses.get(SpotDoor.name)
+        if spot is None:
+            return {}
+        return {
+            "ccxt": (
+                "import re, ccxt.pro\n"
+                "def repoint(node, http, ws):\n"
+                "    if isinstance(node, dict):\n"
+                "        return {k: repoint(v, http, ws) for k, v in node.items()}\n"
+                "    if not isinstance(node, str):\n"
+                "        return node\n"
+                '    return re.sub(r"^https?://[^/]+", http, re.sub(r"^wss?://[^/]+", ws, node))\n'
+                f'exchange = ccxt.pro.binance({{"apiKey": "{key}", "secret": "{secret}"}})\n'
+                'exchange.options["fetchMarkets"] = {"types": ["spot"]}\n'
+                f'exchange.urls["api"] = repoint(exchange.urls["api"], "{spot["rest"]}", "{spot["ws"]}")\n'
+                f'exchange.urls["api"]["ws"]["spot"] = "{spot["ws"]}/stream/ws"\n'
+            ),
+            "python-binance": (
+                "import binance\n"
+                "class Local(binance.AsyncClient):\n"
+                f'    API_URL = "{spot["rest"]}/api"; MARGIN_API_URL = "{spot["rest"]}/sapi"\n'
+                f'    WS_API_URL = "{spot["ws_api"]}"\n'
+                "class LocalSockets(binance.BinanceSocketManager):\n"
+                f'    STREAM_URL = "{spot["ws"]}/"\n'
+                f'client = await Local.create("{key}", "{secret}")\n'
+            ),
+            "binance-connector": (
+                f'from binance.spot import Spot\nclient = Spot("{key}", "{secret}", base_url="{spot["rest"]}")\n'
+            ),
+        }

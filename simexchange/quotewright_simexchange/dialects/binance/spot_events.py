@@ -1,0 +1,129 @@
+"""Spot user data: the exchange's private events in the venue's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from quotewright_simexchange.dialects.binance.limits import Limits
+from quotewright_simexchange.dialects.binance.spot_orders import kind_of, status_of, stp_word
+from quotewright_simexchange.dialects.binance.streams import TimeOf
+from quotewright_simexchange.dialects.binance.users import UserHub
+from quotewright_simexchange.dialects.binance.written import fixed
+from quotewright_simexchange.exchange.records import BalanceEvent, Event, OrderEvent
+
+if TYPE_CHECKING:
+    from quotewright_simexchange.exchange.exchange import Exchange
+
+EXECUTIONS = {
+    "accepted": "NEW",
+    "trade": "TRADE",
+    "canceled": "CANCELED",
+    "amended": "REPLACED",
+    "triggered": "NEW",
+    "repriced": "REPLACED",
+    "reduced": "TRADE_PREVENTION",
+    "prevented": "TRADE_PREVENTION",
+}
+EXPIRIES = {
+    "ioc": "UNFILLED_IOC_QUANTITY_EXPIRED",
+    "fok": "UNFILLED_FOK_ORDER_EXPIRED",
+    "no_liquidity": "INSUFFICIENT_LIQUIDITY",
+    "protection": "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
+}
+
+
+def execution_report(event: OrderEvent, time: TimeOf) -> dict[str, Any]:
+    """Return an executionReport."""
+    order, fill, request = event.order, event.fill, event.order.request
+    execution = EXECUTIONS[event.what]
+    if event.what == "canceled" and order.status != "canceled":
+        execution = "TRADE_PREVENTION" if order.reason == "stp" else "EXPIRED"
+    is_own_cancel = execution == "CANCELED" and event.cause
+    report: dict[str, Any] = {
+        "e": "executionReport",
+        "E": time(event.event_ns),
+        "s": request.symbol,
+        "c": event.cause if is_own_cancel else order.client_id,
+        "S": request.side.upper(),
+        "o": kind_of(order),
+        "f": request.tif.upper(),
+        "q": fixed(order.quantity),
+        "p": fixed(order.price),
+        "P": fixed(request.trigger),
+        "F": fixed(request.display),
+        "g": -1,
+        "C": order.client_id if is_own_cancel else "",
+        "x": execution,
+        "X": status_of(order),
+        "r": "NONE",
+        "i": order.order_id,
+        "l": fixed(fill.quantity if fill else None),
+        "z": fixed(order.filled),
+        "L": fixed(fill.price if fill else None),
+        "n": fixed(fill.fee) if fill else "0",
+        "N": fill.fee_currency if fill else None,
+        "T": time(event.event_ns),
+        "t": fill.trade_id if fill else -1,
+        "v": 0,
+        "I": event.sequence,
+        "w": order.is_open and order.status != "untriggered",
+        "m": fill.is_maker if fill else False,
+        "M": False,
+        "O": time(order.created_ns),
+        "Z": fixed(order.value),
+        "Y": fixed(fill.value if fill else None),
+        "Q": fixed(request.quote_quantity),
+    }
+    if order.working_ns:
+        report["W"] = time(order.working_ns)
+    report["V"] = stp_word(order)
+    if order.prevented:
+        report |= {"A": fixed(order.prevented), "v": event.sequence}
+    if order.status == "expired" and order.reason in EXPIRIES:
+        report["eR"] = EXPIRIES[order.reason]
+    for key, name in (("j", "strategyId"), ("J", "strategyType")):
+        if name in request.labels:
+            report[key] = int(request.labels[name])
+    return report
+
+
+def position_report(event: BalanceEvent, time: TimeOf) -> dict[str, Any]:
+    """Return an outboundAccountPosition."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": time(event.event_ns),
+        "u": time(event.event_ns),
+        "B": [{"a": asset, "f": fixed(free), "l": fixed(locked)} for asset, (free, locked) in event.balances.items()],
+    }
+
+
+class SpotEvents:
+    """Tells the users of a door what happens on their accounts; gives order counts back at first fills."""
+
+    def __init__(self, exchange: Exchange, users: UserHub, limits: Limits) -> None:
+        self.exchange = exchange
+        self.users = users
+        self.limits = limits
+        exchange.listen(self._take)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, OrderEvent):
+            if event.what in EXECUTIONS and self.users.is_listening(event.account):
+                self.users.tell(event.account, lambda time: execution_report(event, time))
+        elif isinstance(event, BalanceEvent) and self.users.is_listening(event.account):
+            if event.why in ("deposit", "withdrawal", "transfer"):
+                for asset, delta in event.delta.items():
+                    self._tell_change(event, asset, fixed(delta))
+            self.users.tell(event.account, lambda time: position_report(event, time))
+
+    def _tell_change(self, event: BalanceEvent, asset: str, delta: str) -> None:
+        self.users.tell(
+            event.account,
+            lambda time: {
+                "e": "balanceUpdate",
+                "E": time(event.event_ns),
+                "a": asset,
+                "d": delta,
+                "T": time(event.event_ns),
+            },
+        )

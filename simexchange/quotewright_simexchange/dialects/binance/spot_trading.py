@@ -1,0 +1,325 @@
+"""Spot trading: orders placed, canceled, replaced, amended and asked for, over REST and the WebSocket API."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from quotewright_simexchange.dialects.binance.errors import ApiError
+from quotewright_simexchange.dialects.binance.listings import spot_filters
+from quotewright_simexchange.dialects.binance.parameters import Parameters
+from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
+from quotewright_simexchange.dialects.binance.spot_market import AVERAGE_NS, find_symbol, in_ns
+from quotewright_simexchange.dialects.binance.spot_orders import (
+    canceled_json,
+    check_filters,
+    core_json,
+    fill_json,
+    order_json,
+    placed_json,
+    read_client_id,
+    read_order,
+    refused_order,
+    stp_word,
+)
+from quotewright_simexchange.dialects.binance.written import fixed
+from quotewright_simexchange.exchange.records import OrderRecord, OrderRequest, Refused
+
+if TYPE_CHECKING:
+    from quotewright.model.cards import VenueCard
+    from quotewright_simexchange.dialects.binance.limits import Limits
+    from quotewright_simexchange.exchange.exchange import Exchange
+
+UNKNOWN_ORDER = ApiError(-2011, "Unknown order sent.")
+NO_ORDER = ApiError(-2013, "Order does not exist.")
+MOST_TIME = 1 << 43
+
+
+class SpotTrading:
+    """What an account does and asks about its orders."""
+
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits) -> None:
+        self.exchange = exchange
+        self.card = card
+        self.limits = limits
+        self.cancel_ids = 0
+
+    def endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
+        """Return what is served, by (verb, path) of REST and method of the WebSocket API."""
+        place = Endpoint(self.place, 1, "trade")
+        return {
+            ("POST", "/api/v3/order", "order.place"): place,
+            ("POST", "/api/v3/order/test", "order.test"): Endpoint(self.test, 1, "trade"),
+            ("GET", "/api/v3/order", "order.status"): Endpoint(self.query, 4, "read"),
+            ("DELETE", "/api/v3/order", "order.cancel"): Endpoint(self.cancel, 1, "trade"),
+            ("POST", "/api/v3/order/cancelReplace", "order.cancelReplace"): Endpoint(self.replace, 1, "trade"),
+            ("PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority"): Endpoint(self.amend, 4, "trade"),
+            ("GET", "/api/v3/openOrders", "openOrders.status"): Endpoint(self.open_orders, _open_weight, "read"),
+            ("DELETE", "/api/v3/openOrders", "openOrders.cancelAll"): Endpoint(self.cancel_all, 1, "trade"),
+            ("GET", "/api/v3/allOrders", "allOrders"): Endpoint(self.all_orders, 20, "read"),
+            ("GET", "/api/v3/myTrades", "myTrades"): Endpoint(self.my_trades, _trades_weight, "read"),
+            ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders"): Endpoint(self.order_limits, 40, "read"),
+        }
+
+    def place(self, call: Call) -> object:
+        request = self._read(call)
+        form = _form(call.parameters, request)
+        self.limits.check_orders(call.account, call.now_ns)
+        answer = self._place(request, form, call)
+        call.is_free = call.shows_orders = True
+        return answer
+
+    def test(self, call: Call) -> object:
+        request = self._read(call)
+        _form(call.parameters, request)
+        refused = self.exchange.test(self._account(call), request)
+        if refused is not None:
+            raise refused_order(self.card, refused)
+        if not call.parameters.flag("computeCommissionRates"):
+            return {}
+        maker, taker = self._fees(call)
+        none = {key: fixed(None) for key in ("maker", "taker")}
+        return {
+            "standardCommissionForOrder": {"maker": fixed(maker), "taker": fixed(taker)},
+            "specialCommissionForOrder": none,
+            "taxCommissionForOrder": none,
+            "discount": {
+                "enabledForAccount": False,
+                "enabledForSymbol": False,
+                "discountAsset": "BNB",
+                "discount": fixed(None),
+            },
+        }
+
+    def query(self, call: Call) -> object:
+        order = self._find(call)
+        if order is None:
+            raise NO_ORDER
+        return order_json(order, call)
+
+    def cancel(self, call: Call) -> object:
+        symbol = find_symbol(self.exchange, call.parameters)
+        canceled, client_id = self._cancel(call, symbol, "orderId", "origClientOrderId")
+        call.is_free = True
+        return canceled_json(canceled, client_id, call)
+
+    def cancel_all(self, call: Call) -> object:
+        symbol = find_symbol(self.exchange, call.parameters)
+        canceled = self.exchange.cancel_all(self._account(call), symbol)
+        if not canceled:
+            raise UNKNOWN_ORDER
+        call.is_free = True
+        return [canceled_json(order, self._cancel_id(), call) for order in canceled]
+
+    def replace(self, call: Call) -> object:
+        parameters = call.parameters
+        mode = parameters.choice("cancelReplaceMode", ("STOP_ON_FAILURE", "ALLOW_FAILURE"))
+        if not parameters.has("cancelOrderId") and not parameters.has("cancelOrigClientOrderId"):
+            raise ApiError(
+                -1102, "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were empty/null!"
+            )
+        request = self._read(call)
+        form = _form(parameters, request)
+        self.limits.check_orders(call.account, call.now_ns)
+        data: dict[str, Any] = {
+            "cancelResult": "SUCCESS",
+            "newOrderResult": "NOT_ATTEMPTED",
+            "cancelResponse": None,
+            "newOrderResponse": None,
+        }
+        try:
+            canceled, client_id = self._cancel(call, request.symbol, "cancelOrderId", "cancelOrigClientOrderId")
+            data["cancelResponse"] = canceled_json(canceled, client_id, call)
+        except ApiError as error:
+            data |= {"cancelResult": "FAILURE", "cancelResponse": error.as_json()}
+        if data["cancelResult"] == "SUCCESS" or mode == "ALLOW_FAILURE":
+            try:
+                data |= {"newOrderResponse": self._place(request, form, call), "newOrderResult": "SUCCESS"}
+            except ApiError as error:
+                data |= {"newOrderResponse": error.as_json(), "newOrderResult": "FAILURE"}
+        else:
+            self.limits.count_orders(call.account, call.now_ns)
+        call.shows_orders = True
+        results = (data["cancelResult"], data["newOrderResult"])
+        if results == ("SUCCESS", "SUCCESS"):
+            call.is_free = True
+            return data
+        if "SUCCESS" in results:
+            raise ApiError(-2021, "Order cancel-replace partially failed.", 409, data=data)
+        raise ApiError(-2022, "Order cancel-replace failed.", 400, data=data)
+
+    def amend(self, call: Call) -> object:
+        parameters = call.parameters
+        quantity = parameters.number("newQty")
+        order = self._find(call)
+        if order is None or not order.is_open:
+            raise NO_ORDER if order is None else ApiError(-2038, "The order is not open; it cannot be amended.")
+        client_id = read_client_id(parameters)
+        if client_id and client_id != order.client_id:
+            raise ApiError(-2038, "The client order id of an order cannot be changed here; leave newClientOrderId out.")
+        if quantity >= order.quantity:
+            raise ApiError(-2038, "Order amend (quantity increase) is not supported.")
+        changed = OrderRequest(
+            symbol=order.request.symbol, side=order.request.side, quantity=quantity, price=order.price
+        )
+        check_filters(changed, self._filters(changed.symbol), self.reference(changed.symbol))
+        amended = self.exchange.amend(
+            self._account(call), order.request.symbol, order_id=order.order_id, quantity=quantity
+        )
+        if isinstance(amended, Refused):
+            raise ApiError(-2038, f"Order amend was rejected: {amended.text or amended.reason}.")
+        core = core_json(amended)
+        return {
+            "transactTime": call.time(amended.updated_ns),
+            "executionId": amended.amends,
+            "amendedOrder": {
+                "symbol": amended.request.symbol,
+                "orderId": amended.order_id,
+                "orderListId": -1,
+                "origClientOrderId": amended.client_id,
+                "clientOrderId": amended.client_id,
+                "price": core["price"],
+                "qty": core["origQty"],
+                "executedQty": core["executedQty"],
+                "preventedQty": fixed(amended.prevented),
+                "quoteOrderQty": core["origQuoteOrderQty"],
+                "cumulativeQuoteQty": core["cummulativeQuoteQty"],
+                "status": core["status"],
+                "timeInForce": core["timeInForce"],
+                "type": core["type"],
+                "side": core["side"],
+                "workingTime": call.time(amended.working_ns),
+                "selfTradePreventionMode": stp_word(amended),
+            },
+        }
+
+    def open_orders(self, call: Call) -> object:
+        symbol = find_symbol(self.exchange, call.parameters) if call.parameters.has("symbol") else None
+        return [order_json(order, call) for order in self.exchange.open_orders(self._account(call), symbol)]
+
+    def all_orders(self, call: Call) -> object:
+        parameters = call.parameters
+        symbol = find_symbol(self.exchange, parameters)
+        orders = self.exchange.orders(
+            self._account(call),
+            symbol,
+            from_id=parameters.integer("orderId", 0),
+            start_ns=in_ns(parameters.integer("startTime", 0)),
+            end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
+            limit=parameters.integer("limit", 500, low=1, high=1000),
+        )
+        return [order_json(order, call) for order in orders]
+
+    def my_trades(self, call: Call) -> object:
+        parameters = call.parameters
+        symbol = find_symbol(self.exchange, parameters)
+        fills = self.exchange.fills(
+            self._account(call),
+            symbol,
+            order_id=parameters.integer("orderId") if parameters.has("orderId") else None,
+            from_id=parameters.integer("fromId", 0),
+            start_ns=in_ns(parameters.integer("startTime", 0)),
+            end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
+            limit=parameters.integer("limit", 500, low=1, high=1000),
+        )
+        return [fill_json(fill, call) for fill in fills]
+
+    def order_limits(self, call: Call) -> object:
+        return self.limits.counters(call.client, call.account, call.now_ns, ("ORDERS",))
+
+    def reference(self, symbol: str) -> Decimal | None:
+        """Return the mean price of the last minutes, against which prices and market orders' values are held."""
+        trades = self.exchange.recent_trades(symbol, 1000)
+        late = [trade for trade in trades if trade.event_ns > self.exchange.now_ns - AVERAGE_NS]
+        volume = sum((trade.quantity for trade in late), Decimal(0))
+        if volume:
+            return sum((trade.price * trade.quantity for trade in late), Decimal(0)) / volume
+        return trades[-1].price if trades else None
+
+    def _read(self, call: Call) -> OrderRequest:
+        symbol = find_symbol(self.exchange, call.parameters)
+        request = read_order(call.parameters, symbol, self.card.orders.types)
+        check_filters(request, self._filters(symbol), self.reference(symbol))
+        return request
+
+    def _filters(self, symbol: str) -> list[dict[str, Any]]:
+        return spot_filters(self.exchange.listings[symbol], self.card)
+
+    def _place(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
+        placed = self.exchange.place(self._account(call), request)
+        if isinstance(placed, Refused):
+            raise refused_order(self.card, placed)
+        self.limits.count_orders(call.account, call.now_ns)
+        fills = self.exchange.fills_of(placed.order_id)
+        if fills:
+            self.limits.count_orders(call.account, call.now_ns, -1)
+        return placed_json(placed, fills, form, call)
+
+    def _find(self, call: Call) -> OrderRecord | None:
+        parameters = call.parameters
+        symbol = find_symbol(self.exchange, parameters)
+        number, client_id = _ids(parameters, "orderId", "origClientOrderId")
+        if number is None:
+            found: OrderRecord | None = self.exchange.order(self._account(call), symbol, client_id=client_id)
+            return found
+        order: OrderRecord | None = self.exchange.order(self._account(call), symbol, order_id=number)
+        if order is not None and client_id and order.client_id != client_id:
+            raise ApiError(-2039, "Client order ID is not correct for this order ID.")
+        return order
+
+    def _cancel(self, call: Call, symbol: str, id_name: str, client_name: str) -> tuple[OrderRecord, str]:
+        parameters = call.parameters
+        number, client_id = _ids(parameters, id_name, client_name)
+        only = parameters.text("cancelRestrictions", "")
+        if only not in ("", "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
+            raise ApiError(-1145, "Invalid cancelRestrictions")
+        account = self._account(call)
+        if number is not None:
+            order = self.exchange.order(account, symbol, order_id=number)
+        else:
+            order = self.exchange.order(account, symbol, client_id=client_id)
+        if order is None or not order.is_open:
+            raise UNKNOWN_ORDER
+        if number is not None and client_id and order.client_id != client_id:
+            raise ApiError(-2039, "Client order ID is not correct for this order ID.")
+        if only and (only == "ONLY_PARTIALLY_FILLED") != (order.status == "partial"):
+            raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
+        name = "newClientOrderId" if id_name == "orderId" else "cancelNewClientOrderId"
+        own = read_client_id(parameters, name) or self._cancel_id()
+        canceled = self.exchange.cancel(account, symbol, order_id=order.order_id, cause=own)
+        if isinstance(canceled, Refused):
+            raise UNKNOWN_ORDER
+        return canceled, own
+
+    def _cancel_id(self) -> str:
+        """Invent the client id of a cancel that has none."""
+        self.cancel_ids += 1
+        return f"cancel-{self.cancel_ids}"
+
+    def _account(self, call: Call) -> Any:
+        return call.account
+
+    def _fees(self, call: Call) -> tuple[Decimal, Decimal]:
+        tier = self.card.fee_tier()
+        return tier.maker.fraction, tier.taker.fraction
+
+
+def _form(parameters: Parameters, request: OrderRequest) -> str:
+    default = "FULL" if request.type in ("limit", "market") and not request.post_only else "ACK"
+    return parameters.choice("newOrderRespType", ("ACK", "RESULT", "FULL"), default)
+
+
+def _ids(parameters: Parameters, id_name: str, client_name: str) -> tuple[int | None, str]:
+    number = parameters.integer(id_name) if parameters.has(id_name) else None
+    client_id = parameters.text(client_name, "")
+    if number is None and not client_id:
+        raise ApiError(-1102, f"Param '{client_name}' or '{id_name}' must be sent, but both were empty/null!")
+    return number, client_id
+
+
+def _open_weight(parameters: Parameters) -> int:
+    return 6 if parameters.has("symbol") else 80
+
+
+def _trades_weight(parameters: Parameters) -> int:
+    return 5 if parameters.has("orderId") else 20
