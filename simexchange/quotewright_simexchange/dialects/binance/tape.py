@@ -99,8 +99,9 @@ class Tape:
         """Add a match; return the aggregate that it ended, if it did."""
         self._add_to_candle(trade)
         taker = trade.buy_order if trade.side == "buy" else trade.sell_order
-        last = self.pending
-        if last is not None and (last.taker, last.price, last.event_ns) == (taker, trade.price, trade.event_ns):
+        last, is_sold = self.pending, trade.side == "sell"
+        own = (taker, is_sold, trade.price, trade.event_ns)
+        if last is not None and (last.taker, last.is_buyer_maker, last.price, last.event_ns) == own:
             last.quantity += trade.quantity
             last.last = trade.trade_id
             return None
@@ -113,7 +114,7 @@ class Tape:
             trade.trade_id,
             trade.trade_id,
             trade.event_ns,
-            trade.side == "sell",
+            is_sold,
             taker,
         )
         return ended
