@@ -92,6 +92,16 @@ class Door:
         """Take a WebSocket connection, or say with what its handshake is refused."""
         raise TypeError(f"{type(self).__name__} lacks connect()")
 
+    def is_private(self, frame: bytes) -> bool:
+        """Return whether *frame* tells an account's own event; answers to requests are none."""
+        return False
+
+    def refusal(self, status: int, retry_after: int, now_ns: int) -> HttpResponse:
+        """Return how the venue, or what stands before it, refuses a request with *status* (429, 418, 5xx)."""
+        headers = {"Retry-After": str(retry_after)} if status in (418, 429) else {}
+        page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
+        return HttpResponse(status, page.encode(), headers, "text/html")
+
     def addresses(self, http: str, ws: str) -> Mapping[str, str]:
         """Return what users are told: ``rest``, ``ws``, ``ws_api``, under the roots *http* and *ws*."""
         return {"rest": http, "ws": ws}
