@@ -75,6 +75,8 @@ class Limits:
 
     def __init__(self, card: VenueCard) -> None:
         self.pools: list[Pool] = []
+        self.now_ns = 0
+        """When the newest request came."""
         self.connections = Pool("CONNECTIONS", 0, 300 * SECOND_NS)
         self.messages_per_second = 0
         for rate in card.limits.rates:
@@ -95,6 +97,7 @@ class Limits:
 
     def take(self, address: str, weight: int, now_ns: int) -> None:
         """Count a request of *weight* from *address*, or refuse it with 429, and with 418 who goes on."""
+        self.now_ns = now_ns
         until, _ = self.bans.get(address, (0, 0))
         if now_ns < until:
             raise self._banned(until, now_ns)

@@ -108,6 +108,8 @@ class SpotEvents:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, OrderEvent):
+            if event.fill is not None and event.fill.quantity == event.order.filled:
+                self.limits.count_orders(event.account, self.limits.now_ns, -1)
             if event.what in EXECUTIONS and self.users.is_listening(event.account):
                 self.users.tell(event.account, lambda time: execution_report(event, time))
         elif isinstance(event, BalanceEvent) and self.users.is_listening(event.account):

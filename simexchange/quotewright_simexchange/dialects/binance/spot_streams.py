@@ -22,7 +22,7 @@ NAME = re.compile(
     r"(?P<symbol>[a-z0-9]+)@(?:(?P<live>trade|aggTrade|bookTicker|miniTicker|ticker)"
     r"|depth(?P<levels>5|10|20)?(?:@(?P<pace>100|1000)ms)?|kline_(?P<interval>[0-9]+[smhdwM]))"
 )
-ALL_MINI = "!miniTicker@arr"
+ALL_MINI = re.compile(r"!miniTicker@arr(?:@(?P<pace>1000|3000)ms)?")
 
 
 class SpotStreams(Hub):
@@ -36,15 +36,18 @@ class SpotStreams(Hub):
         self._symbols = {symbol.lower(): symbol for symbol in exchange.listings}
         self._books: dict[str, tuple[str, BookPace]] = {}
         self._paced: dict[str, tuple[frozenset[str], Paced]] = {}
-        self._traded: dict[str, None] = {}
+        self._traded: dict[str, dict[str, None]] = {}
+        """By stream of all small tickers: what was traded since it was sent."""
         self._best: dict[str, tuple[object, object]] = {}
         tapes.told = self._aggregate
         exchange.listen(self._take)
 
     def begin(self, name: str) -> None:
-        if name == ALL_MINI:
-            self._traded = dict.fromkeys(self.exchange.listings)
-            self._pace(name, frozenset(("trade",)), SECOND_NS, self._all_mini)
+        everything = ALL_MINI.fullmatch(name)
+        if everything is not None:
+            self._traded[name] = dict.fromkeys(self.exchange.listings)
+            pace_ns = int(everything["pace"] or 1000) * MS_NS
+            self._pace(name, frozenset(("trade",)), pace_ns, lambda: self._all_mini(name))
             return
         found = NAME.fullmatch(name)
         symbol = self._symbols.get(found["symbol"]) if found else None
@@ -75,6 +78,7 @@ class SpotStreams(Hub):
 
     def finish(self, name: str) -> None:
         book, paced = self._books.pop(name, None), self._paced.pop(name, None)
+        self._traded.pop(name, None)
         if book is not None:
             book[1].stop()
         if paced is not None:
@@ -95,7 +99,8 @@ class SpotStreams(Hub):
             self._mark(f"book {event.symbol}")
             self._book_ticker(event)
         elif isinstance(event, TradeEvent):
-            self._traded[event.symbol] = None
+            for traded in self._traded.values():
+                traded[event.symbol] = None
             self._mark("trade")
             self._mark(f"trade {event.symbol}")
             name = f"{event.symbol.lower()}@trade"
@@ -167,10 +172,10 @@ class SpotStreams(Hub):
         make = self._mini if is_mini else self._full
         self.publish(name, lambda time: make(symbol, now_ns, time))
 
-    def _all_mini(self) -> None:
-        symbols, now_ns = list(self._traded), self.exchange.now_ns
-        self._traded.clear()
-        self.publish(ALL_MINI, lambda time: [self._mini(symbol, now_ns, time) for symbol in symbols])
+    def _all_mini(self, name: str) -> None:
+        symbols, now_ns = list(self._traded[name]), self.exchange.now_ns
+        self._traded[name].clear()
+        self.publish(name, lambda time: [self._mini(symbol, now_ns, time) for symbol in symbols])
 
     def _mini(self, symbol: str, now_ns: int, time: TimeOf) -> dict[str, Any]:
         day = self.exchange.statistics(symbol)

@@ -246,14 +246,12 @@ class SpotTrading:
         return spot_filters(self.exchange.listings[symbol], self.card)
 
     def _place(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
+        self.limits.count_orders(call.account, call.now_ns)
         placed = self.exchange.place(self._account(call), request)
         if isinstance(placed, Refused):
-            raise refused_order(self.card, placed)
-        self.limits.count_orders(call.account, call.now_ns)
-        fills = self.exchange.fills_of(placed.order_id)
-        if fills:
             self.limits.count_orders(call.account, call.now_ns, -1)
-        return placed_json(placed, fills, form, call)
+            raise refused_order(self.card, placed)
+        return placed_json(placed, self.exchange.fills_of(placed.order_id), form, call)
 
     def _find(self, call: Call) -> OrderRecord | None:
         parameters = call.parameters
