@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import attrs
 import pytest
 
@@ -124,3 +126,25 @@ def test_a_key_must_be_known_enabled_and_allowed_to(public: str, right: str, cod
     with pytest.raises(ApiError) as caught:
         auth.find_key(keys, public, right)  # type: ignore[arg-type]
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_public_keys_are_secrets_too(kind: str) -> None:
+    pytest.importorskip("cryptography", reason="RSA and Ed25519 keys need 'cryptography'")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+
+    text = b"apiKey=a&timestamp=1700000000000"
+    if kind == "rsa":
+        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        raw = private.sign(text, padding.PKCS1v15(), hashes.SHA256())
+        public = private.public_key()
+    else:
+        own = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+        raw, public = own.sign(text), own.public_key()
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    signature = base64.b64encode(raw).decode()
+    assert auth.is_signed(pem, text, signature)
+    assert not auth.is_signed(pem, text + b" ", signature)
+    assert not auth.is_signed(pem, text, signature[4:])
+    assert not auth.is_signed(pem, text, "no base64!")
