@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from quotewright.cli.options import debug_option, json_option
+from quotewright.cli.options import debug_option, json_option, plugins_dir_option
 
 
 @click.group()
@@ -49,4 +49,97 @@ def record(tape: Path, seconds: float, seed: int, replace: bool) -> int:
 
     info = record_market(tape, LocalExchange(), seed, seconds, replace)
     click.echo(f"{tape}: {info.row_count:,} rows, synthetic; use it with: quotewright backtest CONFIG --data {tape}")
+    return 0
+
+
+@exchange.command()
+@click.option(
+    "--dialect", "dialects", multiple=True, default=("binance",), show_default=True, help="Protocol to speak."
+)
+@click.option("--instrument", "instruments", multiple=True, metavar="NAME[,KEY=VALUE…]", help="Such as BTC-USDT.spot.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="First door's port; the next ones follow.")
+@click.option("--control-port", default=0, type=click.IntRange(0, 65535), help="Port of the control plane.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random.")
+@click.option("--speed", default="1", show_default=True, help="Of the market's clock: a factor, max, or step.")
+@click.option("--balance", "balances", multiple=True, metavar="CURRENCY=AMOUNT", help="Of the account it begins with.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--allow-remote", is_flag=True, help="Allow a host that other machines can reach; needs --token.")
+@click.option("--token", default="", envvar="QUOTEWRIGHT_EXCHANGE_TOKEN", help="Of the control plane; else invented.")
+@click.option("--tls", is_flag=True, help="Serve with a certificate that is made here.")
+@click.option("--ca", type=click.Path(path_type=Path), help="File for what that certificate is trusted by.")
+@plugins_dir_option
+@json_option
+@debug_option
+def serve(
+    dialects: tuple[str, ...],
+    instruments: tuple[str, ...],
+    port: int,
+    control_port: int,
+    seed: int,
+    speed: str,
+    balances: tuple[str, ...],
+    host: str,
+    allow_remote: bool,
+    token: str,
+    tls: bool,
+    ca: Path | None,
+    plugins_dir: tuple[Path, ...],
+    as_json: bool,
+) -> int:
+    """Serve the local exchange over the wire until stopped; prints where and with which key."""
+    import asyncio
+    import time
+
+    from quotewright.errors import ConfigError
+    from quotewright_simexchange.server import command, opening
+    from quotewright_simexchange.server.pacing import speed_of
+    from quotewright_simexchange.server.serving import Server
+
+    if tls and ca is None:
+        raise ConfigError("--tls: give --ca FILE too; what the certificate is trusted by is written there")
+    wanted = speed_of(speed)
+    exchange = opening.open_exchange(instruments, dialects[0], seed=seed, start_ns=time.time_ns())
+    made = opening.open_dialects(dialects, exchange, plugins_dir)
+    context = opening.made_certificate(host, ca) if tls and ca is not None else None
+    server = Server(
+        exchange,
+        made,
+        speed=wanted,
+        seed=seed,
+        host=host,
+        port=port,
+        control_port=control_port,
+        allow_remote=allow_remote,
+        token=token,
+        tls=context,
+    )
+    account = server.control.add_account(opening.ACCOUNT, opening.balances_of(balances, exchange.listings))
+    command.log_to_stderr()
+    asyncio.run(command.serve_until_stopped(server, account, {"ca": str(ca)} if tls else {}, as_json))
+    return 0
+
+
+@exchange.group()
+def account() -> None:
+    """Accounts of an exchange that is being served."""
+
+
+@account.command()
+@click.argument("name")
+@click.option("--control", required=True, metavar="URL", help="The control plane, as exchange serve printed it.")
+@click.option("--token", required=True, envvar="QUOTEWRIGHT_EXCHANGE_TOKEN", help="The control plane's token.")
+@click.option("--balance", "balances", multiple=True, metavar="CURRENCY=AMOUNT", help="What it begins with.")
+@click.option("--ca", type=click.Path(path_type=Path), help="File with what the certificate is trusted by.")
+@json_option
+@debug_option
+def add(name: str, control: str, token: str, balances: tuple[str, ...], ca: Path | None, as_json: bool) -> int:
+    """Open the account NAME with a key and print code to paste for each client."""
+    from quotewright_simexchange.server import command, opening
+
+    given = {currency: str(amount) for currency, amount in opening.balances_of(balances, {}).items()}
+    told = command.ask_control(control, token, "add_account", {"name": name, "balances": given}, str(ca or ""))
+    if as_json:
+        click.echo(json.dumps(told))
+    else:
+        command.print_account(told)
     return 0
