@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
 from quotewright_simexchange.dialects.binance.spot import SpotDoor
+from quotewright_simexchange.dialects.binance.usdm_door import UsdmDoor
 from quotewright_simexchange.doors import Dialect, Door
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
 
 SPOT_CARD = "binance-spot"
+USDM_CARD = "binance-usdm"
 
 
 class BinanceDialect(Dialect):
@@ -26,6 +28,8 @@ class BinanceDialect(Dialect):
         self._doors: dict[str, Door] = {}
         if any(listing.kind == "spot" for listing in exchange.listings.values()):
             self._doors[SpotDoor.name] = SpotDoor(exchange, self._card(SPOT_CARD))
+        if any(listing.kind == "linear" for listing in exchange.listings.values()):
+            self._doors[UsdmDoor.name] = UsdmDoor(exchange, self._card(USDM_CARD))
 
     def doors(self) -> Mapping[str, Door]:
         return self._doors
