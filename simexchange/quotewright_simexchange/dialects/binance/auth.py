@@ -16,7 +16,7 @@ from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.parameters import Parameters, illegal
 
 if TYPE_CHECKING:
-    from quotewright_simexchange.exchange.exchange import ApiKey
+    from quotewright_simexchange.exchange.accounts import ApiKey
 
 KEY_FORMAT = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 SIGNATURE = re.compile(rb"(?:^|&)signature=([^&]*)")

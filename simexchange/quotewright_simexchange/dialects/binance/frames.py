@@ -16,7 +16,7 @@ from quotewright_simexchange.dialects.binance.users import UserHub
 from quotewright_simexchange.doors import Connection
 
 if TYPE_CHECKING:
-    from quotewright_simexchange.exchange.exchange import ApiKey
+    from quotewright_simexchange.exchange.accounts import ApiKey
 
 REQUEST_KEYS = {"id", "method", "params"}
 

@@ -15,7 +15,8 @@ from quotewright_simexchange.doors import Door, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
-    from quotewright_simexchange.exchange.exchange import ApiKey, Exchange
+    from quotewright_simexchange.exchange.accounts import ApiKey
+    from quotewright_simexchange.exchange.exchange import Exchange
 
 MOST_BODY_BYTES = 1 << 20
 JSON_TYPE = "application/json;charset=UTF-8"

@@ -47,8 +47,8 @@ class SpotDoor(RestDoor):
         self.streams = SpotStreams(exchange, self.tapes, self.note_unserved)
         self.events = SpotEvents(exchange, self.users, self.limits)
         self.market = SpotMarket(exchange, card, self.limits, self.tapes)
-        self.trading = SpotTrading(exchange, card, self.limits)
-        self.account = SpotAccount(exchange, card, has_listen_keys=has_listen_keys)
+        self.account = SpotAccount(exchange, has_listen_keys=has_listen_keys)
+        self.trading = SpotTrading(exchange, card, self.limits, self.account.fees)
         limits = card.limits
         self.pace = Pace(
             life_ns=int(limits.connection_life) or Pace().life_ns,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
+from quotewright_simexchange.dialects.binance.listings import number
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint, account_name
 from quotewright_simexchange.dialects.binance.spot_market import find_symbol
 from quotewright_simexchange.dialects.binance.written import fixed
 
 if TYPE_CHECKING:
-    from quotewright.model.cards import VenueCard
     from quotewright_simexchange.exchange.exchange import Exchange
 
 KEY_LIFE_NS = 3_600_000_000_000
@@ -35,9 +35,8 @@ class ListenKey:
 class SpotAccount:
     """What an account asks about itself."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, *, has_listen_keys: bool) -> None:
+    def __init__(self, exchange: Exchange, *, has_listen_keys: bool) -> None:
         self.exchange = exchange
-        self.card = card
         self.has_listen_keys = has_listen_keys
         self.listen_keys: dict[str, ListenKey] = {}
         self._numbers = 0
@@ -98,7 +97,7 @@ class SpotAccount:
 
     def commission(self, call: Call) -> object:
         symbol = find_symbol(self.exchange, call.parameters)
-        maker, taker = self.fees(call.account)
+        maker, taker = self.fees(call.account, symbol)
         none = {key: fixed(None) for key in ("maker", "taker", "buyer", "seller")}
         return {
             "symbol": symbol,
@@ -113,17 +112,19 @@ class SpotAccount:
             },
         }
 
-    def fees(self, name: str) -> tuple[Decimal, Decimal]:
-        """Return what an account pays as maker and as taker: its own fees, else the card's first tier."""
-        account, tier = self.exchange.accounts[name], self.card.fee_tier()
-        maker, taker = getattr(account, "maker_fee", None), getattr(account, "taker_fee", None)
-        return (tier.maker.fraction if maker is None else maker, tier.taker.fraction if taker is None else taker)
+    def fees(self, name: str, symbol: str = "") -> tuple[Decimal, Decimal]:
+        """Return what an account pays as maker and as taker: its own rates, else those of *symbol* or the first one."""
+        account = self.exchange.accounts[name]
+        settings = self.exchange.listings[symbol or next(iter(self.exchange.listings))].settings
+        maker = number(settings, "maker_fee") if account.maker_fee is None else account.maker_fee
+        taker = number(settings, "taker_fee") if account.taker_fee is None else account.taker_fee
+        return maker or Decimal(0), taker or Decimal(0)
 
     def trade_fees(self, call: Call) -> object:
-        maker, taker = self.fees(call.account)
+        rates = {symbol: self.fees(call.account, symbol) for symbol in self.exchange.listings}
         return [
             {"symbol": symbol, "makerCommission": fixed(maker), "takerCommission": fixed(taker)}
-            for symbol in self.exchange.listings
+            for symbol, (maker, taker) in rates.items()
             if call.parameters.text("symbol", symbol) == symbol
         ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.listings import spot_filters
@@ -33,15 +34,18 @@ if TYPE_CHECKING:
 UNKNOWN_ORDER = ApiError(-2011, "Unknown order sent.")
 NO_ORDER = ApiError(-2013, "Order does not exist.")
 MOST_TIME = 1 << 43
+Fees: TypeAlias = "Callable[[str, str], tuple[Decimal, Decimal]]"
+"""Maker and taker rate by account and symbol."""
 
 
 class SpotTrading:
     """What an account does and asks about its orders."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits) -> None:
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, fees: Fees) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
+        self.fees = fees
         self.cancel_ids = 0
 
     def endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
@@ -77,7 +81,7 @@ class SpotTrading:
             raise refused_order(self.card, refused)
         if not call.parameters.flag("computeCommissionRates"):
             return {}
-        maker, taker = self._fees(call)
+        maker, taker = self.fees(call.account, request.symbol)
         none = {key: fixed(None) for key in ("maker", "taker")}
         return {
             "standardCommissionForOrder": {"maker": fixed(maker), "taker": fixed(taker)},
@@ -296,10 +300,6 @@ class SpotTrading:
 
     def _account(self, call: Call) -> Any:
         return call.account
-
-    def _fees(self, call: Call) -> tuple[Decimal, Decimal]:
-        tier = self.card.fee_tier()
-        return tier.maker.fraction, tier.taker.fraction
 
 
 def _form(parameters: Parameters, request: OrderRequest) -> str:

@@ -1,0 +1,18 @@
+"""A spot door for each test that asks for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.simexchange.dialects.binance.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    pytest.importorskip("quotewright_simexchange.exchange.exchange", reason="the exchange object is not there yet")
+    from tests.simexchange.dialects.binance.world import World
+
+    return World()
