@@ -25,7 +25,10 @@ class Paid:
 
 
 class Fundings:
-    """Lets funding be paid at 00:00, 08:00 and 16:00 UTC of market time and remembers what was."""
+    """Lets funding be paid at 00:00, 08:00 and 16:00 UTC of market time and remembers what was.
+
+    Nothing is paid for an instrument without a mark price, nor on an exchange whose engines pay none.
+    """
 
     def __init__(self, exchange: Exchange, symbols: Symbols) -> None:
         self.exchange = exchange
@@ -47,9 +50,10 @@ class Fundings:
             self.exchange.at(self._next_ns(), self._pay)
 
     def _pay(self) -> None:
+        fund = getattr(self.exchange, "fund", None)
         for listing in self.symbols.listings.values():
             told = self.exchange.reference(listing.symbol)
-            if told.mark is not None:
-                self.exchange.fund(listing.symbol, told.funding_rate)
+            if fund is not None and told.mark is not None:
+                fund(listing.symbol, told.funding_rate)
                 self.paid.append(Paid(listing.symbol, told.funding_rate, told.mark, self.exchange.now_ns))
         self._plan()
