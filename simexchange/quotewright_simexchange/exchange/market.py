@@ -1,0 +1,109 @@
+"""What everybody may know of an instrument: its book, its prints, its day."""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+import attrs
+
+from quotewright_simexchange.exchange.records import ZERO, ReferenceEvent, TradeEvent
+
+TRADES_KEPT = 10_000
+DAY_NS = 24 * 3600 * 1_000_000_000
+
+Level = tuple[Decimal, Decimal]
+
+
+@attrs.frozen(kw_only=True)
+class Book:
+    """Displayed levels ``(price, quantity)``, best first, as of *sequence*."""
+
+    sequence: int
+    bids: list[Level]
+    offers: list[Level]
+
+
+@attrs.frozen(kw_only=True)
+class Day:
+    """The prints of the last 24 hours of market time; None without a print."""
+
+    open: Decimal | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    last: Decimal | None = None
+    volume: Decimal = ZERO
+    quote_volume: Decimal = ZERO
+    count: int = 0
+    first_trade: int = 0
+    last_trade: int = 0
+
+
+class MarketBook:
+    """Displayed levels of one instrument, kept from the changes that are told."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.sides: dict[str, dict[Decimal, Decimal]] = {"bid": {}, "ask": {}}
+
+    def change(self, side: str, price: Decimal, quantity: Decimal) -> None:
+        levels = self.sides[side]
+        if quantity:
+            levels[price] = quantity
+        else:
+            levels.pop(price, None)
+
+    def best(self, side: str) -> Decimal | None:
+        levels = self.sides[side]
+        if not levels:
+            return None
+        return max(levels) if side == "bid" else min(levels)
+
+    def top(self, levels: int) -> Book:
+        """Return *levels* a side, all if that is negative."""
+        bids = sorted(self.sides["bid"].items(), reverse=True)
+        offers = sorted(self.sides["ask"].items())
+        most = None if levels < 0 else levels
+        return Book(sequence=self.sequence, bids=bids[:most], offers=offers[:most])
+
+
+class Market:
+    """One instrument's public side."""
+
+    def __init__(self, symbol: str, now_ns: int) -> None:
+        self.symbol = symbol
+        self.book = MarketBook()
+        self.phase = "trading"
+        self.trade_number = 0
+        self.recent: deque[TradeEvent] = deque(maxlen=TRADES_KEPT)
+        self.last: Decimal | None = None
+        self.reference = ReferenceEvent(
+            symbol=symbol, mark=None, index=None, funding_rate=ZERO, funding_ns=0, event_ns=now_ns
+        )
+        self._day: deque[tuple[int, int, Decimal, Decimal]] = deque()
+
+    def printed(self, trade: TradeEvent) -> None:
+        """Take one print."""
+        self.recent.append(trade)
+        self.last = trade.price
+        self._day.append((trade.event_ns, trade.trade_id, trade.price, trade.quantity))
+
+    def statistics(self, now_ns: int) -> Day:
+        """Return the day that ends now."""
+        day = self._day
+        while day and day[0][0] <= now_ns - DAY_NS:
+            day.popleft()
+        if not day:
+            return Day(last=self.last)
+        prices = [price for _, _, price, _ in day]
+        return Day(
+            open=prices[0],
+            high=max(prices),
+            low=min(prices),
+            last=prices[-1],
+            volume=sum((size for _, _, _, size in day), ZERO),
+            quote_volume=sum((price * size for _, _, price, size in day), ZERO),
+            count=len(day),
+            first_trade=day[0][1],
+            last_trade=day[-1][1],
+        )
