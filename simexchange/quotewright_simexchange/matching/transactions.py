@@ -1,4 +1,4 @@
-"""What the drop copy of a ledger is made of: transactions, each a list of postings that sum to zero per currency."""
+"""What a ledger's drop copy is made of: transactions, whose postings sum to zero per currency; kinds of derivatives."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ CLEARING: Final = -4
 """What funding and settlement pay out of and into; what their rounding leaves stays here."""
 
 SYSTEM_NAMES: Final = {OUTSIDE: "outside", FEES: "fees", INSURANCE: "insurance", CLEARING: "clearing"}
+
+LINEAR: Final = 1
+INVERSE: Final = 2
+OPTION: Final = 3
 
 
 class Posting(NamedTuple):
