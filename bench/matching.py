@@ -62,7 +62,7 @@ def commands(mix: Mix, count: int, seed: int) -> tuple[array[int], int]:
         return 1 + min(int(chance.expovariate(1 / 12)), 1500)
 
     def send(operation: int, order: int, account: int, side: int, price: int, quantity: int, tif: int) -> None:
-        row = (operation, order, account, side, LIMIT, price, quantity, tif, 0, 0)
+        row = (operation, order, account, side, LIMIT, price, quantity, tif, *[0] * (COMMAND_WORDS - 8))
         rows.extend(row)
         exchange.run(row)
 
@@ -166,7 +166,7 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
         def work() -> MatchingCore:
             new, cancel, amend = core.new, core.cancel, core.amend
             events = 0
-            for operation, order, account, side, kind, price, quantity, tif, _, _ in timed:
+            for operation, order, account, side, kind, price, quantity, tif, *_ in timed:
                 if operation == AMEND:
                     events += amend(order, account, price, quantity)
                 elif operation == NEW:
@@ -185,7 +185,7 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
         def work() -> MatchingCore:
             new, cancel, amend, events = core.new, core.cancel, core.amend, core.events
             trades = 0
-            for operation, order, account, side, kind, price, quantity, tif, _, _ in timed:
+            for operation, order, account, side, kind, price, quantity, tif, *_ in timed:
                 if operation == AMEND:
                     amend(order, account, price, quantity)
                 elif operation == NEW:

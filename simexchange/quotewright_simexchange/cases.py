@@ -31,28 +31,7 @@ ENGINES = {
     "fast": EngineEntry(
         "quotewright_simexchange.matching.door:FastEngine",
         "quotewright_simexchange.matching.replay_door:FastReplay",
-        frozenset(
-            (
-                "limit",
-                "market",
-                "ioc",
-                "fok",
-                "post_only",
-                "reprice",
-                "cancel",
-                "amend",
-                "venue_policy",
-                "fifo",
-                "filters",
-                "fees",
-                "balances",
-                "spot",
-                "feed",
-                "id",
-                "numbers",
-                "rounding",
-            )
-        ),
+        None,
         frozenset(
             (
                 "queue",

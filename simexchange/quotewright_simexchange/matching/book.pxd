@@ -1,7 +1,7 @@
 cimport cython
 from quotewright_simexchange.matching.levels cimport LevelIndex
 
-cdef long long EVENT_WORDS
+cdef long long ACTIVE, EVENT_WORDS, F_CONDITIONAL, F_GTD, F_HIDDEN, F_ICEBERG, F_POST_ONLY, F_SPECIAL, WAITING
 
 cdef class OrderBook(LevelIndex):
     cdef long long[::1] order_id
@@ -15,8 +15,14 @@ cdef class OrderBook(LevelIndex):
     cdef long long[::1] order_account
     cdef long long[::1] order_account_next
     cdef long long[::1] order_account_previous
-    cdef long long[::1] order_post_only
+    cdef long long[::1] order_flags
     cdef long long[::1] order_number
+    cdef long long[::1] order_display
+    cdef long long[::1] order_shown
+    cdef long long[::1] order_expiry
+    cdef long long[::1] order_trigger
+    cdef long long[::1] order_slot
+    cdef readonly long long specials
     cdef long long free_order
     cdef long long[::1] handles
     cdef long long id_count
@@ -29,12 +35,21 @@ cdef class OrderBook(LevelIndex):
     cdef long long[::1] event_words
     cdef long long event_room
     cdef readonly long long event_count
+    @cython.locals(order=cython.longlong)
+    cdef long long _add_order(self, long long order_id, long long account, long long side, long long rank, long long leaves, long long total, long long flags, long long number) except -1
     @cython.locals(order=cython.longlong, tail=cython.longlong)
-    cdef long long _add_order(self, long long order_id, long long account, long long side, long long rank, long long leaves, long long total, long long post_only, long long number) except -1
+    cdef long long _enroll(self, long long order_id, long long account, long long side, long long rank, long long leaves, long long total, long long flags, long long number) except -1
     @cython.locals(account=cython.longlong, before=cython.longlong, after=cython.longlong)
     cdef bint _forget(self, long long order) except -1
     @cython.locals(offset=cython.longlong, level=cython.longlong, tail=cython.longlong)
     cdef bint _join_level(self, long long order, long long side, long long rank, long long leaves) except -1
+    @cython.locals(flags=cython.longlong, shown=cython.longlong, before=cython.longlong, is_first=cython.bint)
+    cdef bint _join_others(self, long long order, long long level, long long leaves) except -1
+    @cython.locals(before=cython.longlong)
+    cdef bint _insert(self, long long order, long long level, long long after) except -1
+    @cython.locals(level=cython.longlong, before=cython.longlong, after=cython.longlong)
+    cdef bint _requeue(self, long long order) except -1
+    cdef long long _shown(self, long long order) except -1
     @cython.locals(level=cython.longlong, before=cython.longlong, after=cython.longlong, leaves=cython.longlong)
     cdef bint _leave_level(self, long long order) except -1
     @cython.locals(at=cython.longlong)

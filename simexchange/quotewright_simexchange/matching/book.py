@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from quotewright_simexchange.matching.codes import EVENT_WORDS
+from quotewright_simexchange.matching.codes import (
+    ACTIVE,
+    EVENT_WORDS,
+    F_CONDITIONAL,
+    F_GTD,
+    F_HIDDEN,
+    F_ICEBERG,
+    F_POST_ONLY,
+    F_SPECIAL,
+    WAITING,
+)
 from quotewright_simexchange.matching.levels import LevelIndex, checked_side, doubled, zeros
 
 ID_GAP = 1 << 24
@@ -13,6 +23,10 @@ class OrderBook(LevelIndex):
     """Orders on int64 pools: numbers that index one array per field, 0 is none, free ones are linked through ``next``.
 
     ``handles`` maps the id of an order to its number while it is open, and to -1 - account when it has ended.
+
+    At a level displayed orders stand before hidden ones; ``level_hidden`` is the first hidden one. ``specials`` counts
+    what the quick ways of a plain order cannot do: icebergs, hidden and reduce-only orders in the book, stops that wait
+    for a trade, rules that are on. As long as it is 0 nothing of all that is looked at.
     """
 
     def __init__(self, tick_steps: int = 1, window: int = 4096) -> None:
@@ -28,8 +42,14 @@ class OrderBook(LevelIndex):
         self.order_account = zeros(1)
         self.order_account_next = zeros(1)
         self.order_account_previous = zeros(1)
-        self.order_post_only = zeros(1)
+        self.order_flags = zeros(1)
         self.order_number = zeros(1)
+        self.order_display = zeros(1)
+        self.order_shown = zeros(1)
+        self.order_expiry = zeros(1)
+        self.order_trigger = zeros(1)
+        self.order_slot = zeros(1)
+        self.specials = 0
         self.free_order = 0
 
         self.handles = zeros(1024)
@@ -53,22 +73,41 @@ class OrderBook(LevelIndex):
         rank: int,
         leaves: int,
         total: int,
-        post_only: int,
+        flags: int,
         number: int,
     ) -> int:
         """Put a new order at the back of its level and of its account's orders and return it."""
+        order = self._enroll(order_id, account, side, rank, leaves, total, flags, number)
+        self._join_level(order, side, rank, leaves)
+        return order
+
+    def _enroll(
+        self,
+        order_id: int,
+        account: int,
+        side: int,
+        rank: int,
+        leaves: int,
+        total: int,
+        flags: int,
+        number: int,
+    ) -> int:
+        """Make an order that stands at no level yet, at the back of its account's orders, and return it."""
         order = self.free_order
         if order == 0:
             self._grow_orders()
             order = self.free_order
         self.free_order = self.order_next[order]
-        self.handles[order_id] = order
+        if order_id >= 0:
+            self.handles[order_id] = order
         self.order_id[order] = order_id
+        self.order_rank[order] = rank
+        self.order_level[order] = ACTIVE
         self.order_open[order] = leaves
         self.order_total[order] = total
         self.order_side[order] = side
         self.order_account[order] = account
-        self.order_post_only[order] = post_only
+        self.order_flags[order] = flags
         self.order_number[order] = number
         tail = self.account_tail[account]
         self.order_account_previous[order] = tail
@@ -79,7 +118,6 @@ class OrderBook(LevelIndex):
             self.account_head[account] = order
         self.account_tail[account] = order
         self.account_open[account] += 1
-        self._join_level(order, side, rank, leaves)
         return order
 
     def _forget(self, order: int) -> bool:
@@ -96,7 +134,8 @@ class OrderBook(LevelIndex):
         else:
             self.account_tail[account] = before
         self.account_open[account] -= 1
-        self.handles[self.order_id[order]] = -1 - account
+        if self.order_id[order] >= 0:
+            self.handles[self.order_id[order]] = -1 - account
         self.order_next[order] = self.free_order
         self.free_order = order
         return True
@@ -111,9 +150,11 @@ class OrderBook(LevelIndex):
             level = self._open_level(side, rank)
         if self.level_is_touched[level] == 0:
             self._touch(level)
-        tail = self.level_tail[level]
         self.order_rank[order] = rank
         self.order_level[order] = level
+        if self.specials or self.order_flags[order] & F_SPECIAL:
+            return self._join_others(order, level, leaves)
+        tail = self.level_tail[level]
         self.order_next[order] = 0
         self.order_previous[order] = tail
         self.level_tail[level] = order
@@ -126,6 +167,60 @@ class OrderBook(LevelIndex):
         self.open_lots[side] += leaves
         return True
 
+    def _join_others(self, order: int, level: int, leaves: int) -> bool:
+        """Put an order into a level where it, or what stands there, may be hidden or show a part."""
+        flags = self.order_flags[order]
+        shown = leaves
+        before = self.level_hidden[level]
+        if flags & F_SPECIAL:
+            self.specials += 1
+            if flags & F_HIDDEN:
+                shown = 0
+                if before == 0:
+                    self.level_hidden[level] = order
+                before = 0
+            elif flags & F_ICEBERG:
+                if shown > self.order_display[order]:
+                    shown = self.order_display[order]
+                self.order_shown[order] = shown
+        is_first = self.level_head[level] == 0
+        self._insert(order, level, before)
+        if is_first:
+            self._show(level)
+        self.level_quantity[level] += shown
+        self.open_lots[self.order_side[order]] += leaves
+        return True
+
+    def _insert(self, order: int, level: int, after: int) -> bool:
+        """Link an order into a level's queue in front of *after*; 0: at the end."""
+        before = self.order_previous[after] if after else self.level_tail[level]
+        self.order_next[order] = after
+        self.order_previous[order] = before
+        if before:
+            self.order_next[before] = order
+        else:
+            self.level_head[level] = order
+        if after:
+            self.order_previous[after] = order
+        else:
+            self.level_tail[level] = order
+        return True
+
+    def _requeue(self, order: int) -> bool:
+        """Move an order behind the other displayed ones of its level."""
+        level = self.order_level[order]
+        before = self.order_previous[order]
+        after = self.order_next[order]
+        if after == self.level_hidden[level]:
+            return True
+        if before:
+            self.order_next[before] = after
+        else:
+            self.level_head[level] = after
+        self.order_previous[after] = before
+        self._insert(order, level, self.level_hidden[level])
+        return True
+
     def _leave_level(self, order: int) -> bool:
         """Take an order out of its level's queue."""
         level = self.order_level[order]
@@ -134,8 +229,17 @@ class OrderBook(LevelIndex):
         before = self.order_previous[order]
         after = self.order_next[order]
         leaves = self.order_open[order]
-        self.level_quantity[level] -= leaves
         self.open_lots[self.order_side[order]] -= leaves
+        if self.order_flags[order] & F_SPECIAL:
+            self.specials -= 1
+            if self.order_flags[order] & F_HIDDEN:
+                leaves = 0
+                if self.level_hidden[level] == order:
+                    self.level_hidden[level] = after
+            elif self.order_flags[order] & F_ICEBERG:
+                leaves = self.order_shown[order]
+        self.level_quantity[level] -= leaves
+        self.order_level[order] = ACTIVE
         if before:
             self.order_next[before] = after
         else:
@@ -215,7 +319,7 @@ class OrderBook(LevelIndex):
     # What stands in the book.
 
     def open_quantity(self, side: int) -> int:
-        """Return the sum of the open quantity on *side*."""
+        """Return the sum of the open quantity on *side*, hidden and reserve included, waiting stops not."""
         return self.open_lots[checked_side(side)]
 
     def orders_at(self, side: int, price: int) -> list[tuple[int, int]]:
@@ -227,6 +331,24 @@ class OrderBook(LevelIndex):
             found.append((self.order_id[order], self.order_open[order]))
             order = self.order_next[order]
         return found
+
+    def queue_at(self, side: int, price: int) -> list[tuple[int, int, int, bool]]:
+        """Return ``(order id, what can be hit now, reserve behind an iceberg's slice or -1, is hidden)`` in match
+        order."""
+        found = []
+        level = self._level_at(side, price)
+        order = self.level_head[level] if level else 0
+        while order:
+            leaves = self.order_open[order]
+            shown = self._shown(order)
+            reserve = leaves - shown if self.order_flags[order] & F_ICEBERG else -1
+            found.append((self.order_id[order], shown, reserve, bool(self.order_flags[order] & F_HIDDEN)))
+            order = self.order_next[order]
+        return found
+
+    def _shown(self, order: int) -> int:
+        """Return what a taker can hit at once: an iceberg's slice, all of any other order."""
+        return self.order_shown[order] if self.order_flags[order] & F_ICEBERG else self.order_open[order]
 
     def is_used(self, order_id: int) -> bool:
         """Return whether *order_id* was accepted, open or not."""
@@ -249,8 +371,26 @@ class OrderBook(LevelIndex):
             self._price(self.order_rank[order]),
             self.order_total[order],
             self.order_open[order],
-            self.order_post_only[order],
+            self.order_flags[order] & F_POST_ONLY,
             self.order_number[order],
+        )
+
+    def conditions(self, order_id: int) -> tuple[int, int, int, int, int, int, int]:
+        """Return ``(flags, displayed, shown, expiry, trigger, slot, is waiting)`` of an open order, zeros otherwise."""
+        if order_id < 0 or order_id >= self.id_count or self.handles[order_id] <= 0:
+            return 0, 0, 0, 0, 0, 0, 0
+        order = self.handles[order_id]
+        flags = self.order_flags[order]
+        is_iceberg = flags & F_ICEBERG
+        is_conditional = self.order_trigger[order] if flags & F_CONDITIONAL else 0
+        return (
+            flags,
+            self.order_display[order] if is_iceberg else 0,
+            self.order_shown[order] if is_iceberg else 0,
+            self.order_expiry[order] if flags & F_GTD else 0,
+            is_conditional,
+            self.order_slot[order] if flags & F_CONDITIONAL else 0,
+            int(self.order_level[order] == WAITING),
         )
 
     def open_orders(self, account: int) -> list[int]:
@@ -299,8 +439,13 @@ class OrderBook(LevelIndex):
         self.order_account = doubled(self.order_account)
         self.order_account_next = doubled(self.order_account_next)
         self.order_account_previous = doubled(self.order_account_previous)
-        self.order_post_only = doubled(self.order_post_only)
+        self.order_flags = doubled(self.order_flags)
         self.order_number = doubled(self.order_number)
+        self.order_display = doubled(self.order_display)
+        self.order_shown = doubled(self.order_shown)
+        self.order_expiry = doubled(self.order_expiry)
+        self.order_trigger = doubled(self.order_trigger)
+        self.order_slot = doubled(self.order_slot)
         self.free_order = 0
         for order in range(len(self.order_id) - 1, first - 1, -1):
             self.order_next[order] = self.free_order

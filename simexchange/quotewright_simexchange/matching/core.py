@@ -11,8 +11,7 @@ import sys
 from array import array
 
 from quotewright.kernel.codes import BUY, SELL
-from quotewright_simexchange.matching.accounts import Accounts
-from quotewright_simexchange.matching.book import OrderBook
+from quotewright_simexchange.matching.accounts import REFERENCE_UNIT
 from quotewright_simexchange.matching.codes import (
     ACCEPTED,
     ALWAYS_REQUEUES,
@@ -20,64 +19,69 @@ from quotewright_simexchange.matching.codes import (
     AMEND_REJECTED,
     AMENDED,
     C_ACCOUNT,
+    C_DISPLAY,
+    C_EXPIRY,
     C_KIND,
+    C_MARKS,
     C_OPERATION,
     C_ORDER,
     C_POST_ONLY,
     C_PRICE,
     C_QUANTITY,
     C_SIDE,
+    C_STP,
     C_TIF,
+    C_TRIGGER,
+    C_TRIGGER_BY,
     CANCEL,
     CANCEL_ALL,
     CANCEL_REJECTED,
     CANCELED,
+    CLOCK,
     COMMAND_WORDS,
     CROSS_CANCEL,
-    CROSS_REJECT,
+    F_POST_ONLY,
     FOK,
     GTC,
+    HALT,
     KEEP,
+    LAST,
     LIMIT,
     MARKET,
     MOST,
     NEW,
+    NO_STP,
     NOT_POST_ONLY,
-    OFF_STEP,
+    PHASE,
     POST_ONLY_REPRICE,
-    QTY_DOWN_KEEPS,
     QTY_DOWN_ONLY,
     R_AMEND_BELOW_FILLED,
     R_BAD_FLAGS,
-    R_BAD_PRICE,
-    R_BAD_QTY,
     R_DUPLICATE_ID,
     R_FOK,
     R_INSUFFICIENT_FUNDS,
     R_IOC,
-    R_LOT,
     R_MAX_OPEN_ORDERS,
     R_MAX_QTY,
-    R_MIN_NOTIONAL,
-    R_MIN_QTY,
     R_NO_LIQUIDITY,
     R_NONE,
     R_NOT_ALLOWED,
-    R_ORDER_CLOSED,
-    R_PHASE,
     R_POST_ONLY,
-    R_TICK,
-    R_UNKNOWN_ORDER,
     R_USER,
+    REFERENCE,
     REJECTED,
     REPRICED,
     TRADED,
-    TRADING,
+    UNCROSS,
 )
+from quotewright_simexchange.matching.entry import EntryBook
 
 
-class MatchingCore(OrderBook):
+class MatchingCore(EntryBook):
     """The matching rules of one instrument on its book; each command leaves its events and its level changes.
+
+    As long as no rule is on and nothing but plain orders is about (``specials`` is 0), orders go the quick way here;
+    otherwise the thorough way of the classes below.
 
     Prices and quantities are whole steps of the instrument; orders must be on the grids of *tick_steps* and
     *lot_steps*. A limit of 0 is off. *min_notional* is in price steps times size steps. *money* is what the accounts
@@ -85,47 +89,6 @@ class MatchingCore(OrderBook):
 
     Order ids and account numbers are counted up from 0 by the caller: they index arrays.
     """
-
-    def __init__(
-        self,
-        tick_steps: int = 1,
-        lot_steps: int = 1,
-        min_quantity: int = 0,
-        max_quantity: int = 0,
-        min_notional: int = 0,
-        max_open_orders: int = 0,
-        amend_policy: int = QTY_DOWN_KEEPS,
-        amend_post_only_cross: int = CROSS_REJECT,
-        money: Accounts | None = None,
-        window: int = 4096,
-    ) -> None:
-        super().__init__(tick_steps, window)
-        if not 0 < lot_steps <= MOST:
-            raise ValueError(f"lot_steps should be 1 to {MOST}, was {lot_steps}")
-        if amend_policy not in (QTY_DOWN_KEEPS, ALWAYS_REQUEUES, QTY_DOWN_ONLY):
-            raise ValueError(f"amend_policy should be 0, 1 or 2, was {amend_policy}")
-        if amend_post_only_cross not in (CROSS_REJECT, CROSS_CANCEL):
-            raise ValueError(f"amend_post_only_cross should be 0 or 1, was {amend_post_only_cross}")
-        self.lot_steps = lot_steps
-        self.min_quantity = min(max(min_quantity, 0), MOST + 1)
-        self.max_quantity = MOST if max_quantity <= 0 else min(max_quantity, MOST)
-        # price * quantity >= n is quantity > (n - 1) // price: no product that could pass int64.
-        self.is_notional_checked = min_notional > 0
-        self.is_notional_large = min_notional > MOST
-        self.notional_below = 0 if self.is_notional_large else max(min_notional - 1, 0)
-        self.min_notional = min_notional
-        self.max_open_orders = max_open_orders
-        self.amend_policy = amend_policy
-        self.amend_post_only_cross = amend_post_only_cross
-        self.money: Accounts = Accounts() if money is None else money
-        self.has_money = money is not None
-        self.is_derivative = self.money.is_derivative
-        self.is_spot = self.has_money and not self.is_derivative
-        self.phase = TRADING
-        self.last_price = 0
-        self.trade_number = 0
-        self.accept_number = 0
-        self.ticks = 0
 
     def new(
         self,
@@ -137,31 +100,94 @@ class MatchingCore(OrderBook):
         quantity: int,
         tif: int = GTC,
         post_only: int = NOT_POST_ONLY,
+        stp: int = NO_STP,
+        display: int = 0,
+        marks: int = 0,
+        trigger: int = 0,
+        trigger_by: int = LAST,
+        expiry: int = 0,
     ) -> int:
         """Place an order and return how many events that made; *price* is not looked at for a market order."""
         self.clear()
-        self._new(order_id, account, side, kind, price, quantity, tif, post_only)
-        self._publish()
-        return self.event_count
+        if self.specials or kind > MARKET or tif > FOK or stp or display or marks:
+            self._new_order(
+                order_id,
+                account,
+                side,
+                kind,
+                price,
+                quantity,
+                tif,
+                post_only,
+                stp,
+                display,
+                marks,
+                trigger,
+                trigger_by,
+                expiry,
+            )
+        else:
+            self._new(order_id, account, side, kind, price, quantity, tif, post_only)
+        return self._finish()
 
     def cancel(self, order_id: int, account: int) -> int:
         """Cancel one order of *account* and return how many events that made."""
         self.clear()
         self._cancel(order_id, account)
-        self._publish()
-        return self.event_count
+        return self._finish()
 
     def cancel_all(self, account: int) -> int:
         """Cancel every order of *account* in order of acceptance and return how many events that made."""
         self.clear()
         self._cancel_all(account)
-        self._publish()
-        return self.event_count
+        return self._finish()
 
     def amend(self, order_id: int, account: int, price: int = KEEP, quantity: int = KEEP) -> int:
         """Change price and total quantity (filled part included) and return how many events that made."""
         self.clear()
         self._amend(order_id, account, price, quantity)
+        return self._finish()
+
+    def set_reference(self, source: int, price: int) -> int:
+        """Take a mark, index or reference price, in REFERENCE_UNIT parts of a step; return how many events it made."""
+        self.clear()
+        self._take_reference(source, price)
+        return self._finish()
+
+    def set_time(self, now: int) -> int:
+        """Move the clock to *now*, cancel what has expired, and return how many events that made."""
+        self.clear()
+        self._tell_time(now)
+        return self._finish()
+
+    def set_phase(self, phase: int) -> int:
+        """Change the phase of the market; always one event."""
+        self.clear()
+        self._set_phase(phase)
+        return self._finish()
+
+    def uncross(self) -> int:
+        """End an auction and return how many events that made."""
+        self.clear()
+        self._uncross()
+        return self._finish()
+
+    def fund(self, rate: int) -> int:
+        """Pay funding at *rate*, in RATE_UNIT parts, and return how many events that made."""
+        self.clear()
+        self._fund(rate)
+        return self._finish()
+
+    def settle(self, price: int) -> int:
+        """Cancel every order, close every position at *price*, in REFERENCE_UNIT parts; return how many events."""
+        self.clear()
+        self._settle(price)
+        return self._finish()
+
+    def _finish(self) -> int:
+        """End a command: elected orders act, level changes are written down; return how many events it made."""
+        if self.elected_first:
+            self._run_elected()
         self._publish()
         return self.event_count
 
@@ -184,25 +210,61 @@ class MatchingCore(OrderBook):
                     commands[at + C_QUANTITY],
                 )
             elif operation == NEW:
-                self._new(
-                    commands[at + C_ORDER],
-                    commands[at + C_ACCOUNT],
-                    commands[at + C_SIDE],
-                    commands[at + C_KIND],
-                    commands[at + C_PRICE],
-                    commands[at + C_QUANTITY],
-                    commands[at + C_TIF],
-                    commands[at + C_POST_ONLY],
-                )
+                self._new_row(commands, at)
             elif operation == CANCEL:
                 self._cancel(commands[at + C_ORDER], commands[at + C_ACCOUNT])
             elif operation == CANCEL_ALL:
                 self._cancel_all(commands[at + C_ACCOUNT])
+            elif operation == REFERENCE:
+                self._take_reference(commands[at + C_KIND], commands[at + C_PRICE] * REFERENCE_UNIT)
+            elif operation == CLOCK:
+                self._tell_time(commands[at + C_EXPIRY])
+            elif operation == PHASE:
+                self._set_phase(commands[at + C_KIND])
+            elif operation == UNCROSS:
+                self._uncross()
             else:
-                raise ValueError(f"command {row}: operation should be 1 to 4, was {operation}")
+                raise ValueError(f"command {row}: operation should be 1 to 8, was {operation}")
+            if self.elected_first:
+                self._run_elected()
             self._publish()
             row += 1
         return row
+
+    def _new_row(self, commands: memoryview[int], at: int) -> bool:
+        """Place the order of the command row that begins at *at*."""
+        kind = commands[at + C_KIND]
+        tif = commands[at + C_TIF]
+        stp = commands[at + C_STP]
+        display = commands[at + C_DISPLAY]
+        marks = commands[at + C_MARKS]
+        if self.specials or kind > MARKET or tif > FOK or stp or display or marks:
+            return self._new_order(
+                commands[at + C_ORDER],
+                commands[at + C_ACCOUNT],
+                commands[at + C_SIDE],
+                kind,
+                commands[at + C_PRICE],
+                commands[at + C_QUANTITY],
+                tif,
+                commands[at + C_POST_ONLY],
+                stp,
+                display,
+                marks,
+                commands[at + C_TRIGGER],
+                commands[at + C_TRIGGER_BY],
+                commands[at + C_EXPIRY],
+            )
+        return self._new(
+            commands[at + C_ORDER],
+            commands[at + C_ACCOUNT],
+            commands[at + C_SIDE],
+            kind,
+            commands[at + C_PRICE],
+            commands[at + C_QUANTITY],
+            tif,
+            commands[at + C_POST_ONLY],
+        )
 
     def clear(self) -> bool:
         """Forget the events and level changes of what was carried out before."""
@@ -223,6 +285,7 @@ class MatchingCore(OrderBook):
         tif: int,
         post_only: int,
     ) -> bool:
+        """Place a plain order while nothing special is in the book and no rule is on."""
         if side != BUY and side != SELL:
             raise ValueError(f"order {order_id}: side should be 1 (buy) or 2 (sell), was {side}")
         if (kind != LIMIT and kind != MARKET) or tif < GTC or tif > FOK:
@@ -236,9 +299,7 @@ class MatchingCore(OrderBook):
         other = BUY + SELL - side
         rank = MOST
         reason = R_NONE
-        if self.phase != TRADING:
-            reason = R_PHASE
-        elif self.handles[order_id] != 0:
+        if self.handles[order_id] != 0:
             reason = R_DUPLICATE_ID
         else:
             reason = self._check(kind, price, quantity)
@@ -249,12 +310,12 @@ class MatchingCore(OrderBook):
                     reason = R_BAD_FLAGS
                 elif self.max_open_orders > 0 and self.account_open[account] >= self.max_open_orders:
                     reason = R_MAX_OPEN_ORDERS
-                elif quantity > MOST - self.open_lots[side]:
+                elif quantity > MOST - self.open_lots[side] - self.waiting_lots[side]:
                     reason = R_MAX_QTY
         is_repriced = False
         if reason == R_NONE and post_only and rank + self.best_rank[other] >= 0:
             rank = -self.best_rank[other] - 1
-            is_repriced = post_only == POST_ONLY_REPRICE and self._is_price(rank)
+            is_repriced = post_only == POST_ONLY_REPRICE and self._is_price(rank, side)
             if not is_repriced:
                 reason = R_POST_ONLY
         if reason == R_NONE and self.is_spot and not self._is_covered(account, side, kind, rank, quantity, tif):
@@ -291,7 +352,7 @@ class MatchingCore(OrderBook):
         return True
 
     def _cancel(self, order_id: int, account: int) -> bool:
-        reason = self._find(order_id, account)
+        reason = self._find(order_id, account, False)
         if reason != R_NONE:
             self._emit(CANCEL_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
             return True
@@ -299,21 +360,22 @@ class MatchingCore(OrderBook):
         return True
 
     def _cancel_all(self, account: int) -> bool:
-        if account < 0 or account >= self.account_count or self.phase != TRADING:
-            return True
-        order = self.account_head[account]
-        while order:
-            after = self.order_account_next[order]
-            self._cancel_order(order, R_USER)
-            order = after
+        if account >= 0 and account < self.account_count and self.phase != HALT:
+            self._cancel_every(account, R_USER)
         return True
 
     def _amend(self, order_id: int, account: int, price: int, quantity: int) -> bool:
-        reason = self._find(order_id, account)
+        reason = self._find(order_id, account, True)
+        order = 0
+        if reason == R_NONE:
+            order = self.handles[order_id]
+            if self.specials or self.order_flags[order] > F_POST_ONLY:
+                reason = self._amend_order(order, price, quantity)
+                if reason == R_NONE:
+                    return True
         if reason != R_NONE:
             self._emit(AMEND_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
             return True
-        order = self.handles[order_id]
         side = self.order_side[order]
         other = BUY + SELL - side
         rank = self.order_rank[order]
@@ -337,9 +399,9 @@ class MatchingCore(OrderBook):
             elif leaves <= 0:
                 self._cancel_order(order, R_AMEND_BELOW_FILLED)
                 return True
-            elif leaves > before and leaves - before > MOST - self.open_lots[side]:
+            elif leaves > before and leaves - before > MOST - self.open_lots[side] - self.waiting_lots[side]:
                 reason = R_MAX_QTY
-            elif self.order_post_only[order] and wanted + self.best_rank[other] >= 0:
+            elif self.order_flags[order] and wanted + self.best_rank[other] >= 0:
                 if self.amend_post_only_cross == CROSS_CANCEL:
                     self._cancel_order(order, R_POST_ONLY)
                     return True
@@ -373,56 +435,6 @@ class MatchingCore(OrderBook):
             self.money.lock(account, side, price, leaves, order)
         return True
 
-    def _find(self, order_id: int, account: int) -> int:
-        """Return R_NONE if *order_id* is an open order of *account*, otherwise why not."""
-        if self.phase != TRADING:
-            return R_PHASE
-        if order_id < 0 or order_id >= self.id_count:
-            return R_UNKNOWN_ORDER
-        handle = self.handles[order_id]
-        if handle > 0:
-            return R_NONE if self.order_account[handle] == account else R_UNKNOWN_ORDER
-        return R_ORDER_CLOSED if handle < 0 and handle == -1 - account else R_UNKNOWN_ORDER
-
-    def _check(self, kind: int, price: int, quantity: int) -> int:
-        """Return the first reason against the numbers of an order; ``ticks`` is its price then."""
-        if (quantity <= 0 and quantity != OFF_STEP) or quantity > MOST:
-            return R_BAD_QTY
-        if kind == LIMIT:
-            if (price <= 0 and price != OFF_STEP) or price > MOST:
-                return R_BAD_PRICE
-            if price == OFF_STEP:
-                return R_TICK
-            self.ticks = price
-            if self.tick_steps != 1:
-                self.ticks = price // self.tick_steps
-                if self.ticks * self.tick_steps != price:
-                    return R_TICK
-        else:
-            price = self.last_price
-        if quantity == OFF_STEP or (self.lot_steps != 1 and quantity % self.lot_steps != 0):
-            return R_LOT
-        if quantity < self.min_quantity:
-            return R_MIN_QTY
-        if quantity > self.max_quantity:
-            return R_MAX_QTY
-        if self.is_notional_checked and price > 0:
-            if self.is_notional_large:
-                if self._is_below_notional(price, quantity):
-                    return R_MIN_NOTIONAL
-            elif quantity <= self.notional_below // price:
-                return R_MIN_NOTIONAL
-        return R_NONE
-
-    def _is_below_notional(self, price: int, quantity: int) -> bool:
-        """Return whether the value is below a minimum too large for int64."""
-        return price * quantity < self.min_notional
-
-    def _is_price(self, rank: int) -> bool:
-        """Return whether an order may stand at *rank*: a price of at least a tick and not beyond the largest."""
-        ticks = -rank if rank < 0 else rank
-        return ticks != 0 and ticks <= MOST // self.tick_steps
-
     def _is_covered(self, account: int, side: int, kind: int, rank: int, quantity: int, tif: int) -> bool:
         """Return whether a new order is paid for: a limit by its lock, a market buy by its real cost in this book."""
         if not self.money.has_funds(account):
@@ -431,7 +443,7 @@ class MatchingCore(OrderBook):
             price = self._price(rank) if kind == LIMIT else 0
             return self.money.can_place(account, side, price, quantity, 0)
         if tif == FOK and not self._is_fillable(SELL, rank, quantity):
-            return True
+            return self.money.can_pay(account)
         level = self.best_level[SELL]
         leaves = quantity
         while level and leaves:
@@ -509,6 +521,8 @@ class MatchingCore(OrderBook):
 
     def _cancel_order(self, order: int, reason: int) -> bool:
         """Take an open order out of the book and tell why."""
+        if self.order_level[order] <= 0 or self.order_flags[order] > F_POST_ONLY:
+            return self._end(order, reason)
         order_id = self.order_id[order]
         account = self.order_account[order]
         leaves = self.order_open[order]
@@ -523,23 +537,35 @@ class MatchingCore(OrderBook):
         """Return ``(maker's fee, is in base, taker's fee, is in base)`` of each trade, in order; empty without fees."""
         return list(self.money.fees) if self.has_money else []
 
+    def amounts(self) -> list[int]:
+        """Return the amounts of the events of funding, settlement and insurance, in order."""
+        return list(self.money.amounts) if self.has_money else []
+
     def state_hash(self) -> str:
         """Return a SHA-256 over everything that later commands can depend on, the same on every platform."""
-        state = array("q", [1, self.phase, self.last_price, self.trade_number, self.accept_number, self.feed_sequence])
+        counts = (self.phase, self.last_price, self.trade_number, self.accept_number, self.feed_sequence, self.now)
+        state = array("q", [2, *counts])
         ids = array("q", self.handles[: self.id_end])
+        found = []
         for side in (BUY, SELL):
-            state.append(-side)
-            for price, _ in self.levels(side):
-                for order_id, _ in self.orders_at(side, price):
-                    order = self.order(order_id)
-                    assert order is not None
-                    state.extend((order_id, *order))
-                    ids[order_id] = 1
+            found.append(-side)
+            for price in self.prices(side):
+                found += [order_id for order_id, _ in self.orders_at(side, price)]
+        found.append(-SELL - 1)
+        found += self.waiting_orders()
+        for order_id in found:
+            order = self.order(order_id) if order_id >= 0 else None
+            state.append(order_id)
+            if order is not None:
+                state.extend(order)
+                state.extend(self.conditions(order_id))
+                ids[order_id] = 1
         state.append(len(ids))
         state.extend(ids)
         if sys.byteorder == "big":
             state.byteswap()
         digest = hashlib.sha256(state.tobytes())
+        digest.update(self.references().encode())
         if self.has_money:
             digest.update(self.money.state().encode())
         return digest.hexdigest()

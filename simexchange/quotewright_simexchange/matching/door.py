@@ -2,105 +2,91 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from quotewright.errors import InputError
 from quotewright.kernel.codes import BUY, SELL
 from quotewright_simexchange.matching.accounts import SpotAccounts
 from quotewright_simexchange.matching.codes import (
-    ACCEPTED,
-    ALWAYS_REQUEUES,
     AMENDED,
     CANCELED,
-    CROSS_CANCEL,
-    CROSS_REJECT,
+    CROSSED,
     EVENT_NAMES,
     FOK,
+    FUNDED,
     GTC,
+    GTD,
+    INSURED,
     IOC,
+    IS_HIDDEN,
+    IS_REDUCE_ONLY,
     KEEP,
     LIMIT,
+    LIQUIDATED,
     MARKET,
+    NO_STP,
     NOT_POST_ONLY,
+    PHASE_CHANGED,
+    PHASE_NAMES,
     POST_ONLY_REJECT,
     POST_ONLY_REPRICE,
-    QTY_DOWN_KEEPS,
-    QTY_DOWN_ONLY,
     REASON_NAMES,
+    REDUCED,
+    REFRESHED,
     REPRICED,
+    SETTLED,
+    STOP,
+    STOP_LIMIT,
+    STP_BOTH,
+    STP_DECREMENT,
+    STP_MAKER,
+    STP_TAKER,
+    TAKE_PROFIT,
+    TAKE_PROFIT_LIMIT,
     TRADED,
+    UNCROSSED,
 )
-from quotewright_simexchange.matching.core import MatchingCore
 from quotewright_simexchange.matching.decimals import decimals_of, read_steps, scaled, setting_number, write_steps
+from quotewright_simexchange.matching.derivatives import DerivativeAccounts
 from quotewright_simexchange.matching.ledger import Ledger
+from quotewright_simexchange.matching.terms import (
+    RATE_DECIMALS,
+    REFERENCE_DECIMALS,
+    REFERENCES,
+    TRIGGERS,
+    NotSupportedError,
+    Terms,
+    choice,
+)
+
+__all__ = ["FastEngine", "NotSupportedError"]
 
 SIDES = {"buy": BUY, "sell": SELL}
-KINDS = {"limit": LIMIT, "market": MARKET}
-TIFS = {"gtc": GTC, "ioc": IOC, "fok": FOK}
+SIDE_NAMES = {BUY: "buy", SELL: "sell"}
+KINDS = {
+    "limit": LIMIT,
+    "market": MARKET,
+    "stop": STOP,
+    "stop_limit": STOP_LIMIT,
+    "take_profit": TAKE_PROFIT,
+    "take_profit_limit": TAKE_PROFIT_LIMIT,
+}
+TIFS = {"gtc": GTC, "ioc": IOC, "fok": FOK, "gtd": GTD}
 POST_ONLY = {"none": NOT_POST_ONLY, "reject": POST_ONLY_REJECT, "reprice": POST_ONLY_REPRICE}
-AMEND_POLICIES = {
-    "qty_down_keeps": QTY_DOWN_KEEPS,
-    "always_requeues": ALWAYS_REQUEUES,
-    "qty_down_only": QTY_DOWN_ONLY,
+STPS = {
+    "none": NO_STP,
+    "cancel_taker": STP_TAKER,
+    "cancel_maker": STP_MAKER,
+    "cancel_both": STP_BOTH,
+    "decrement": STP_DECREMENT,
 }
-AMEND_CROSSES = {"reject": CROSS_REJECT, "cancel": CROSS_CANCEL}
-
-DEFAULTS: dict[str, Any] = {
-    "kind": "plain",
-    "tick": "1",
-    "lot": "1",
-    "mult": "1",
-    "min_qty": None,
-    "max_qty": None,
-    "min_notional": None,
-    "maker_fee": "0",
-    "taker_fee": "0",
-    "fee_mode": "received",
-    "fee_scale": 8,
-    "base": "BASE",
-    "quote": "QUOTE",
-    "amend_policy": "qty_down_keeps",
-    "amend_post_only_cross": "reject",
-    "max_open_orders": None,
-}
-UNUSED = {"stop_if_met"}
-"""Settings of features that are not there: whatever they say, no order can meet them."""
-
-NOT_BUILT = {
-    "market_protection",
-    "price_band",
-    "exec_range",
-    "im_rate",
-    "mm_rate",
-    "option_fee_rate",
-    "option_fee_cap",
-    "strike",
-    "option_type",
-}
-ORDER_DEFAULTS: dict[str, Any] = {
-    "reduce_only": False,
-    "display": None,
-    "hidden": False,
-    "stp": "none",
-    "trigger": None,
-    "trigger_by": "last",
-    "expire_at": None,
-}
-RATE_DECIMALS = 18
-
-
-class NotSupportedError(InputError):
-    """The engine does not know this kind of instrument, setting, command or order."""
-
-
-def _choice(what: str, value: object, choices: Mapping[str, int]) -> int:
-    if isinstance(value, str) and value in choices:
-        return choices[value]
-    raise NotSupportedError(f"{what} should be one of {', '.join(choices)}, was {value!r}; nothing was done")
+PHASES = {name: number for number, name in enumerate(PHASE_NAMES)}
+AMOUNTS = (FUNDED, SETTLED, INSURED)
+OPERATIONS = (
+    *("new", "cancel", "cancel_all", "amend", "mark", "index", "ref", "clock", "phase", "uncross", "funding", "settle"),
+)
 
 
 class FastEngine:
@@ -119,44 +105,51 @@ class FastEngine:
         ledger: Ledger | None = None,
         name: str = "",
     ) -> None:
-        settings = self._settings(instrument)
-        tick, lot, mult = (self._positive(key, settings[key]) for key in ("tick", "lot", "mult"))
-        self.price_decimals = decimals_of(tick)
-        self.size_decimals = decimals_of(lot)
-        if max(self.price_decimals, self.size_decimals) > 18:
-            raise InputError(f"tick and lot should have at most 18 decimals, were {tick} and {lot}")
-        self.base: str = settings["base"]
-        self.quote: str = settings["quote"]
-        self.is_spot = settings["kind"] == "spot"
-        if self.is_spot and mult != 1:
-            raise NotSupportedError(f"mult of a spot instrument should be 1, was {mult}")
-        self.fee_scale = int(settings["fee_scale"])
+        terms = Terms(instrument)
+        self.terms = terms
+        self.price_decimals = terms.price_decimals
+        self.size_decimals = terms.size_decimals
+        self.base = terms.base
+        self.quote = terms.quote
+        self.is_spot = terms.kind == "spot"
+        self.fee_scale = terms.fee_scale
         self.order_numbers: dict[str, int] = {}
         self.order_names: list[str] = []
         funds = {account: self._balances(account, given) for account, given in (accounts or {}).items()}
         if ledger is None:
             decimals = [decimals_of(amount) for balances in funds.values() for amount in balances.values()]
-            ledger = Ledger(max(18, self.price_decimals + self.size_decimals, self.fee_scale, *decimals))
+            ledger = Ledger(max(terms.money_decimals, *decimals, 0))
         self.ledger = ledger
         self.name = name
         self.money_decimals = ledger.scale
         self.account_numbers = ledger.numbers
-        self.spot = self._spot(settings) if self.is_spot else None
-        for account, balances in funds.items():
-            self.open(account, balances)
-        self.core = MatchingCore(
-            tick_steps=scaled(tick, self.price_decimals),
-            lot_steps=scaled(lot, self.size_decimals),
-            min_quantity=self._limit_steps(settings, "min_qty", self.size_decimals, Fraction(1)),
-            max_quantity=self._max_steps(settings),
-            min_notional=self._limit_steps(
-                settings, "min_notional", self.price_decimals + self.size_decimals, Fraction(mult)
-            ),
-            max_open_orders=int(settings["max_open_orders"] or 0),
-            amend_policy=_choice("amend_policy", settings["amend_policy"], AMEND_POLICIES),
-            amend_post_only_cross=_choice("amend_post_only_cross", settings["amend_post_only_cross"], AMEND_CROSSES),
-            money=self.spot,
-        )
+        self.money = terms.money(ledger, name)
+        self.spot = self.money if isinstance(self.money, SpotAccounts) else None
+        self.derivative = self.money if isinstance(self.money, DerivativeAccounts) else None
+        self.core = terms.core(self.money)
+        self.groups: dict[str, int] = {}
+        self._ordered = 0
+        for account, given in (accounts or {}).items():
+            self._open(account, given, funds[account])
+
+    def _balances(self, name: str, account: Mapping[str, Any]) -> dict[str, Decimal]:
+        balances = dict(account.get("balances") or {})
+        if self.terms.is_derivative and "cash" in account:
+            balances[self.terms.settles_in] = account["cash"]
+        return {
+            currency: setting_number(f"account {name}: {currency}", amount) for currency, amount in balances.items()
+        }
+
+    def _open(self, name: str, given: Mapping[str, Any], balances: Mapping[str, Decimal]) -> None:
+        if "balances" in given or "cash" in given:
+            self.open(name, balances)
+        number = self._account_number(name)
+        if given.get("stp_group") is not None:
+            self.core.set_group(number, self.groups.setdefault(str(given["stp_group"]), len(self.groups) + 1))
+        if self.derivative is not None and given.get("pos") is not None:
+            held = scaled(setting_number(f"account {name}: pos", given["pos"]), self.size_decimals)
+            entry = scaled(setting_number(f"account {name}: entry", given.get("entry", "0")), self.price_decimals)
+            self.derivative.add_position(number, held, entry)
 
     # Commands.
 
@@ -180,10 +173,41 @@ class FastEngine:
                 KEEP if cmd.get("qty") is None else read_steps(cmd["qty"], self.size_decimals),
             )
         else:
-            raise NotSupportedError(
-                f"op should be one of new, cancel, cancel_all, amend, was {operation!r}; nothing was done"
-            )
+            self._run_market(str(operation), cmd)
         return self._events(str(cmd.get("id"))), self._changes()
+
+    def _run_market(self, operation: str, cmd: Mapping[str, Any]) -> None:
+        """Carry out a command that is no order's."""
+        if operation not in OPERATIONS:
+            raise NotSupportedError(f"op should be one of {', '.join(OPERATIONS)}, was {operation!r}; nothing was done")
+        self._order_accounts()
+        if operation in REFERENCES:
+            self.core.set_reference(REFERENCES[operation], self._reference(operation, cmd.get("price")))
+        elif operation == "clock":
+            now = cmd.get("now")
+            if isinstance(now, bool) or not isinstance(now, int):
+                raise InputError(f"clock: now should be a whole number, was {now!r}; nothing was done")
+            self.core.set_time(now)
+        elif operation == "phase":
+            self.core.set_phase(choice("phase: state", cmd.get("state"), PHASES))
+        elif operation == "uncross":
+            self.core.uncross()
+        elif operation == "funding":
+            self.core.fund(scaled(setting_number("funding: rate", cmd.get("rate")), RATE_DECIMALS))
+        else:
+            self.core.settle(self._reference(operation, cmd.get("price")))
+
+    def _reference(self, operation: str, price: object) -> int:
+        number = setting_number(f"{operation}: price", price)
+        if number <= 0:
+            raise InputError(f"{operation}: price should be positive, was {number}; nothing was done")
+        return scaled(number, self.price_decimals + REFERENCE_DECIMALS)
+
+    def _order_accounts(self) -> None:
+        """Tell the core the accounts by name: that is the order of liquidation, funding and settlement."""
+        if self._ordered != len(self.ledger.names):
+            self._ordered = len(self.ledger.names)
+            self.core.set_account_order([number for _, number in sorted(self.ledger.numbers.items())])
 
     def open(self, account: str, balances: Mapping[str, Decimal]) -> None:
         """Fund *account* with *balances* by currency, before or while the engine runs: its orders are checked then."""
@@ -192,28 +216,20 @@ class FastEngine:
         for currency, amount in balances.items():
             self.ledger.deposit(number, currency, scaled(amount, self.money_decimals))
 
-    def final(self) -> dict[str, Any]:
-        """Return the book, the last price and, for spot, the balances of the funded accounts."""
-        core = self.core
-        state: dict[str, Any] = {
-            "bids": self._side(BUY),
-            "asks": self._side(SELL),
-            "stops": [],
-            "last": self._price(core.last_price) if core.last_price else None,
-        }
-        names = [name for number, name in enumerate(self.ledger.names) if self.ledger.is_funded[number]]
-        if self.spot is not None and names:
-            state["accounts"] = {name: {"balances": self._final_balances(name)} for name in names}
-        return state
-
     def _new(self, cmd: Mapping[str, Any]) -> None:
-        for key, default in ORDER_DEFAULTS.items():
-            if cmd.get(key, default) not in (default, None):
-                raise NotSupportedError(f"order {cmd.get('id')!r}: {key} is not supported; nothing was done")
-        side = _choice(f"order {cmd.get('id')!r}: side", cmd.get("side"), SIDES)
-        kind = _choice(f"order {cmd.get('id')!r}: type", cmd.get("type", "limit"), KINDS)
-        tif = _choice(f"order {cmd.get('id')!r}: tif", cmd.get("tif", "gtc"), TIFS)
-        post_only = _choice(f"order {cmd.get('id')!r}: post_only", cmd.get("post_only") or "none", POST_ONLY)
+        where = f"order {cmd.get('id')!r}"
+        side = choice(f"{where}: side", cmd.get("side"), SIDES)
+        kind = choice(f"{where}: type", cmd.get("type", "limit"), KINDS)
+        tif = choice(f"{where}: tif", cmd.get("tif", "gtc"), TIFS)
+        asked = cmd.get("post_only") or "none"
+        post_only = choice(f"{where}: post_only", "reject" if asked is True else asked, POST_ONLY)
+        stp = choice(f"{where}: stp", cmd.get("stp") or "none", STPS)
+        trigger_by = choice(f"{where}: trigger_by", cmd.get("trigger_by") or "last", TRIGGERS)
+        marks = (IS_HIDDEN if cmd.get("hidden") else 0) + (IS_REDUCE_ONLY if cmd.get("reduce_only") else 0)
+        display, trigger = cmd.get("display"), cmd.get("trigger")
+        expiry = cmd.get("expire_at") or 0
+        if isinstance(expiry, bool) or not isinstance(expiry, int):
+            raise InputError(f"{where}: expire_at should be a whole number, was {expiry!r}; nothing was done")
         name = self._name(cmd, "id")
         account = self._account_number(self._name(cmd, "account"))
         number = self.order_numbers.get(name, len(self.order_names))
@@ -226,6 +242,12 @@ class FastEngine:
             read_steps(cmd.get("qty"), self.size_decimals),
             tif,
             post_only,
+            stp,
+            0 if display is None else read_steps(display, self.size_decimals),
+            marks,
+            0 if trigger is None else read_steps(trigger, self.price_decimals),
+            trigger_by,
+            expiry,
         )
         if number == len(self.order_names) and self.core.is_used(number):
             self.order_numbers[name] = number
@@ -252,35 +274,60 @@ class FastEngine:
         fees = self.core.fees()
         trades = 0
         found = []
-        for kind, order, other, price, quantity, leaves, _, code, _, _, _ in self.core.events():
+        for row in self.core.events():
+            kind, order, other, price, quantity = row[:5]
             event: dict[str, Any] = {"ev": EVENT_NAMES[kind]}
-            if kind == TRADED:
-                event |= {"maker": self.order_names[order], "taker": self.order_names[other]}
+            if kind in (TRADED, CROSSED):
+                first, second = ("maker", "taker") if kind == TRADED else ("buy", "sell")
+                event |= {first: self._order_name(order, name), second: self._order_name(other, name)}
                 event |= {"price": self._price(price), "qty": self._size(quantity)}
                 if fees:
-                    event["fees"] = self._fees(*fees[trades])
+                    maker, is_maker_base, taker, is_taker_base = fees[trades]
+                    event["fees"] = {first: self._fee(maker, is_maker_base), second: self._fee(taker, is_taker_base)}
                     trades += 1
-                found.append(event)
-                continue
-            is_known = 0 <= order < len(self.order_names)
-            event["id"] = self.order_names[order] if is_known else name
-            if kind == AMENDED:
-                event |= {"price": self._price(price), "qty": self._size(quantity), "leaves": self._size(leaves)}
-                event["priority"] = "kept" if code else "lost"
-            elif kind == CANCELED:
-                event |= {"qty": self._size(quantity), "reason": REASON_NAMES[code]}
-            elif kind == REPRICED:
-                event["price"] = self._price(price)
-            elif kind != ACCEPTED:
-                event["reason"] = REASON_NAMES[code]
+            elif kind == PHASE_CHANGED:
+                event["state"] = PHASE_NAMES[row[7]]
+            elif kind == UNCROSSED:
+                event |= {"price": self._price(price) if price else None, "qty": self._size(quantity)}
+            elif kind == LIQUIDATED:
+                event |= {"account": self.ledger.names[row[8]], "side": SIDE_NAMES[row[7]]}
+                event["qty"] = self._size(quantity)
+            elif kind in AMOUNTS:
+                amount = write_steps(self.core.amounts()[quantity], self.money_decimals)
+                event |= {"account": self.ledger.names[row[8]], "amount": amount}
+            else:
+                event |= {"id": self._order_name(order, name)} | self._details(row)
             found.append(event)
         return found
 
-    def _fees(self, maker: int, is_maker_base: bool, taker: int, is_taker_base: bool) -> dict[str, list[str]]:
-        return {
-            "maker": [write_steps(maker, self.money_decimals), self.base if is_maker_base else self.quote],
-            "taker": [write_steps(taker, self.money_decimals), self.base if is_taker_base else self.quote],
-        }
+    def _details(self, row: tuple[int, ...]) -> dict[str, Any]:
+        """Return what an event of one order tells beside its id."""
+        kind, _, _, price, quantity, leaves, _, code = row[:8]
+        if kind == AMENDED:
+            return {
+                "price": self._price(price) if price else None,
+                "qty": self._size(quantity),
+                "leaves": self._size(leaves),
+                "priority": "kept" if code else "lost",
+            }
+        if kind == CANCELED:
+            return {"qty": self._size(quantity), "reason": REASON_NAMES[code]}
+        if kind == REDUCED:
+            return {"by": self._size(quantity), "leaves": self._size(leaves), "reason": REASON_NAMES[code]}
+        if kind == REPRICED:
+            return {"price": self._price(price)}
+        if kind == REFRESHED:
+            return {"qty": self._size(quantity)}
+        return {"reason": REASON_NAMES[code]} if EVENT_NAMES[kind].endswith("rejected") else {}
+
+    def _order_name(self, order: int, name: str) -> str:
+        """Return the name of an order: the one it came with, or that of a liquidated account's closing order."""
+        if order <= -2:
+            return f"LIQ-{self.ledger.names[-2 - order]}"
+        return self.order_names[order] if 0 <= order < len(self.order_names) else name
+
+    def _fee(self, amount: int, is_base: bool) -> list[str]:
+        return [write_steps(amount, self.money_decimals), self.base if is_base else self.quote]
 
     def _changes(self) -> list[list[str]]:
         return [
@@ -288,18 +335,42 @@ class FastEngine:
             for side, price, quantity, _ in self.core.changes()
         ]
 
+    # The state.
+
+    def final(self) -> dict[str, Any]:
+        """Return the book, the waiting orders, the last price and what the accounts have."""
+        core = self.core
+        state: dict[str, Any] = {
+            "bids": self._side(BUY),
+            "asks": self._side(SELL),
+            "stops": [self.order_names[order] for order in core.waiting_orders()],
+            "last": self._price(core.last_price) if core.last_price else None,
+        }
+        names = [name for number, name in enumerate(self.ledger.names) if self.ledger.is_funded[number]]
+        if self.spot is not None and names:
+            state["accounts"] = {name: {"balances": self._final_balances(name)} for name in names}
+        elif self.derivative is not None:
+            shown = {name: self._final_position(self.derivative, name) for name in sorted(self.ledger.numbers)}
+            state["accounts"] = {name: amounts for name, amounts in shown.items() if amounts}
+        return state
+
     def _side(self, side: int) -> list[dict[str, Any]]:
         return [
             {
                 "price": self._price(price),
-                "qty": self._size(quantity),
-                "orders": [
-                    {"id": self.order_names[order], "qty": self._size(leaves)}
-                    for order, leaves in self.core.orders_at(side, price)
-                ],
+                "qty": self._size(self.core.size_at(side, price)),
+                "orders": [self._resting(*row) for row in self.core.queue_at(side, price)],
             }
-            for price, quantity in self.core.levels(side)
+            for price in self.core.prices(side)
         ]
+
+    def _resting(self, order: int, shown: int, reserve: int, is_hidden: bool) -> dict[str, Any]:
+        entry: dict[str, Any] = {"id": self.order_names[order], "qty": self._size(shown)}
+        if reserve >= 0:
+            entry["reserve"] = self._size(reserve)
+        if is_hidden:
+            entry["hidden"] = True
+        return entry
 
     def _final_balances(self, name: str) -> dict[str, dict[str, str]]:
         number = self.account_numbers[name]
@@ -313,68 +384,24 @@ class FastEngine:
                 }
         return shown
 
+    def _final_position(self, money: DerivativeAccounts, name: str) -> dict[str, str]:
+        number = self.account_numbers[name]
+        amounts = {
+            "entry_value": money.entry_value(number),
+            "realized": money.realized_profit(number),
+            "fees": money.fees_paid(number),
+            "funding": money.funding_received(number),
+        }
+        position = money.position(number)
+        if not money.has_funds(number) and not position and not any(amounts.values()):
+            return {}
+        if money.has_funds(number):
+            amounts["cash"] = money.cash(number)
+        shown = {key: write_steps(amount, self.money_decimals) for key, amount in amounts.items()}
+        return {"position": self._size(position)} | shown
+
     def _price(self, steps: int) -> str:
         return write_steps(steps, self.price_decimals)
 
     def _size(self, steps: int) -> str:
         return write_steps(steps, self.size_decimals)
-
-    # Settings.
-
-    def _settings(self, instrument: Mapping[str, Any]) -> dict[str, Any]:
-        unknown = instrument.keys() - DEFAULTS.keys() - UNUSED - NOT_BUILT
-        if unknown:
-            raise InputError(f"instrument: unknown key {sorted(unknown)[0]!r}; known: {', '.join(DEFAULTS)}")
-        for key in sorted(NOT_BUILT & instrument.keys()):
-            if instrument[key] is not None:
-                raise NotSupportedError(f"instrument: {key} is not supported, was {instrument[key]!r}")
-        settings = DEFAULTS | {key: value for key, value in instrument.items() if key in DEFAULTS}
-        if settings["kind"] not in ("plain", "spot"):
-            raise NotSupportedError(f"instrument: kind should be plain or spot, was {settings['kind']!r}")
-        if settings["fee_mode"] not in ("received", "quote"):
-            raise InputError(f"instrument: fee_mode should be received or quote, was {settings['fee_mode']!r}")
-        return settings
-
-    def _positive(self, key: str, value: object) -> Decimal:
-        number = setting_number(f"instrument: {key}", value)
-        if number <= 0:
-            raise InputError(f"instrument: {key} should be positive, was {number}")
-        return number
-
-    def _limit_steps(self, settings: Mapping[str, Any], key: str, decimals: int, unit: Fraction) -> int:
-        """Return a lower limit in steps, rounded up, 0 if it is off."""
-        if settings[key] is None:
-            return 0
-        limit = Fraction(setting_number(f"instrument: {key}", settings[key])) * 10**decimals / unit
-        steps: int = math.ceil(limit)
-        return steps
-
-    def _max_steps(self, settings: Mapping[str, Any]) -> int:
-        """Return the largest quantity in steps, rounded down, 0 if it is off."""
-        if settings["max_qty"] is None:
-            return 0
-        limit = Fraction(self._positive("max_qty", settings["max_qty"])) * 10**self.size_decimals
-        steps: int = math.floor(limit)
-        if steps == 0:
-            raise InputError(f"instrument: max_qty {settings['max_qty']} is less than a lot")
-        return steps
-
-    def _balances(self, name: str, account: Mapping[str, Any]) -> dict[str, Decimal]:
-        balances = account.get("balances") or {}
-        return {
-            currency: setting_number(f"account {name}: {currency}", amount) for currency, amount in balances.items()
-        }
-
-    def _spot(self, settings: Mapping[str, Any]) -> SpotAccounts:
-        return SpotAccounts(
-            self.price_decimals,
-            self.size_decimals,
-            scaled(setting_number("instrument: maker_fee", settings["maker_fee"]), RATE_DECIMALS),
-            scaled(setting_number("instrument: taker_fee", settings["taker_fee"]), RATE_DECIMALS),
-            settings["fee_mode"] == "quote",
-            self.fee_scale,
-            ledger=self.ledger,
-            base=self.base,
-            quote=self.quote,
-            source=self.name,
-        )

@@ -18,6 +18,7 @@ cdef class LevelIndex:
     cdef long long[::1] level_before
     cdef long long[::1] level_is_touched
     cdef long long[::1] level_is_shown
+    cdef long long[::1] level_hidden
     cdef long long free_level
     cdef long long[::1] best_rank
     cdef long long[::1] best_level
@@ -67,8 +68,12 @@ cdef class LevelIndex:
     @cython.locals(found=list, index=cython.longlong, at=cython.longlong)
     cpdef list changes(self)
     cpdef long long change(self, long long index, long long column) except? -1
+    @cython.locals(level=cython.longlong)
     cpdef long long best_bid(self) except -1
+    @cython.locals(level=cython.longlong)
     cpdef long long best_offer(self) except -1
+    @cython.locals(level=cython.longlong)
+    cdef long long _shown_level(self, long long side) except -1
     @cython.locals(level=cython.longlong)
     cpdef long long size_at(self, long long side, long long price) except -1
     cpdef long long level_count(self, long long side) except -1

@@ -84,6 +84,7 @@ class LevelIndex:
         self.level_before = zeros(1)
         self.level_is_touched = zeros(1)
         self.level_is_shown = zeros(1)
+        self.level_hidden = zeros(1)
         self.free_level = 0
 
         self.best_rank = array("q", [NO_RANK, NO_RANK, NO_RANK])
@@ -143,6 +144,7 @@ class LevelIndex:
         self.level_quantity[level] = 0
         self.level_head[level] = 0
         self.level_tail[level] = 0
+        self.level_hidden[level] = 0
         self.level_rank[level] = rank
         self.level_side[level] = side
         self._place_level(level)
@@ -375,12 +377,21 @@ class LevelIndex:
     # What is shown.
 
     def best_bid(self) -> int:
-        """Return the highest bid in steps, 0 if there is none."""
-        return self.best_rank[BUY] * self.tick_steps if self.best_level[BUY] else 0
+        """Return the highest displayed bid in steps, 0 if there is none."""
+        level = self._shown_level(BUY)
+        return self.level_rank[level] * self.tick_steps if level else 0
 
     def best_offer(self) -> int:
-        """Return the lowest offer in steps, 0 if there is none."""
-        return -self.best_rank[SELL] * self.tick_steps if self.best_level[SELL] else 0
+        """Return the lowest displayed offer in steps, 0 if there is none."""
+        level = self._shown_level(SELL)
+        return -self.level_rank[level] * self.tick_steps if level else 0
+
+    def _shown_level(self, side: int) -> int:
+        """Return the best level that shows something, 0 if there is none: hidden orders alone show nothing."""
+        level = self.best_level[side]
+        while level and self.level_quantity[level] == 0:
+            level = self._next_level(side, self.level_rank[level])
+        return level
 
     def size_at(self, side: int, price: int) -> int:
         """Return the displayed quantity at *price*, 0 if nothing stands there."""
@@ -388,18 +399,32 @@ class LevelIndex:
         return self.level_quantity[level] if level else 0
 
     def level_count(self, side: int) -> int:
-        """Return how many levels *side* has."""
+        """Return how many levels *side* has, those of hidden orders included."""
         return self.level_counts[checked_side(side)]
 
     def levels(self, side: int, count: int = -1) -> list[tuple[int, int]]:
-        """Return up to *count* levels ``(price, quantity)``, best first; all of them for a negative count."""
+        """Return up to *count* levels ``(price, quantity)``, best first; all of them for a negative count.
+
+        A level shows the sum of what its orders display; one of hidden orders alone is not among them.
+        """
         found = []
         level = self.best_level[checked_side(side)]
         while level and count != 0:
             rank = self.level_rank[level]
-            found.append((self._price(rank), self.level_quantity[level]))
+            if self.level_quantity[level]:
+                found.append((self._price(rank), self.level_quantity[level]))
+                count -= 1
             level = self._next_level(side, rank)
-            count -= 1
+        return found
+
+    def prices(self, side: int) -> list[int]:
+        """Return the price of every level of *side*, best first, those of hidden orders included."""
+        found = []
+        level = self.best_level[checked_side(side)]
+        while level:
+            rank = self.level_rank[level]
+            found.append(self._price(rank))
+            level = self._next_level(side, rank)
         return found
 
     def _price(self, rank: int) -> int:
@@ -429,6 +454,7 @@ class LevelIndex:
         self.level_before = doubled(self.level_before)
         self.level_is_touched = doubled(self.level_is_touched)
         self.level_is_shown = doubled(self.level_is_shown)
+        self.level_hidden = doubled(self.level_hidden)
         self.free_level = 0
         for level in range(len(self.level_rank) - 1, first - 1, -1):
             self.level_tail[level] = self.free_level

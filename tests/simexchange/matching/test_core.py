@@ -395,7 +395,7 @@ def test_in_bulk_and_one_by_one_are_the_same(rows, most_events):
         carry_out(single, row)
         expected += single.events()
         changed += single.changes()
-    words = array("q", [word for row in rows for word in (*row, 0)])
+    words = array("q", [word for row in rows for word in (*row, *[0] * (COMMAND_WORDS - len(row)))])
     events, changes, at = [], [], 0
     while at < len(rows):
         at = bulk.run(words, at, len(rows), most_events)
