@@ -61,6 +61,7 @@ def record(tape: Path, seconds: float, seed: int, replace: bool) -> int:
 @click.option("--control-port", default=0, type=click.IntRange(0, 65535), help="Port of the control plane.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option("--speed", default="1", show_default=True, help="Of the market's clock: a factor, max, or step.")
+@click.option("--market", default="agents", show_default=True, help="What trades: agents, none, a script, a tape.")
 @click.option("--balance", "balances", multiple=True, metavar="CURRENCY=AMOUNT", help="Of the account it begins with.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--allow-remote", is_flag=True, help="Allow a host that other machines can reach; needs --token.")
@@ -77,6 +78,7 @@ def serve(
     control_port: int,
     seed: int,
     speed: str,
+    market: str,
     balances: tuple[str, ...],
     host: str,
     allow_remote: bool,
@@ -98,7 +100,8 @@ def serve(
     if tls and ca is None:
         raise ConfigError("--tls: give --ca FILE too; what the certificate is trusted by is written there")
     wanted = speed_of(speed)
-    exchange = opening.open_exchange(instruments, dialects[0], seed=seed, start_ns=time.time_ns())
+    exchange, prices = opening.open_exchange(instruments, dialects[0], seed=seed, start_ns=time.time_ns())
+    driver = opening.open_market(market, prices, seed)
     made = opening.open_dialects(dialects, exchange, plugins_dir)
     context = opening.made_certificate(host, ca) if tls and ca is not None else None
     server = Server(
@@ -114,8 +117,13 @@ def serve(
         tls=context,
     )
     account = server.control.add_account(opening.ACCOUNT, opening.balances_of(balances, exchange.listings))
+    if driver is not None:
+        driver.start(exchange)
     command.log_to_stderr()
-    asyncio.run(command.serve_until_stopped(server, account, {"ca": str(ca)} if tls else {}, as_json))
+    try:
+        asyncio.run(command.serve_until_stopped(server, account, {"ca": str(ca)} if tls else {}, as_json))
+    finally:
+        opening.close_market(driver)
     return 0
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import signal
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ async def serve_until_stopped(
     try:
         async with server:
             click.echo(json.dumps(as_line(server, account, more)) if as_json else as_table(server, account, more))
-            click.get_text_stream("stdout").flush()
+            sys.stdout.flush()
             await stopped.wait()
     finally:
         for number, handler in before:
@@ -65,7 +66,7 @@ def as_table(server: Server, account: Mapping[str, Any], more: Mapping[str, Any]
 
 def log_to_stderr() -> None:
     """Let what the server has to say go to standard error."""
-    handler = logging.StreamHandler(click.get_text_stream("stderr"))
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger("quotewright.exchange").addHandler(handler)
 

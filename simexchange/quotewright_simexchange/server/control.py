@@ -330,7 +330,7 @@ class Control:
         """Let longs pay shorts the funding *rate* now."""
         self._known(symbol)
         self._ready()
-        self.exchange.fund(symbol, rate)
+        self._able("fund")(symbol, rate)
         return self.reference(symbol)
 
     @command
@@ -338,7 +338,7 @@ class Control:
         """Settle an instrument at *price*."""
         self._known(symbol)
         self._ready()
-        self.exchange.settle(symbol, price)
+        self._able("settle")(symbol, price)
         return self.ledger()
 
     # Clocks.
@@ -469,6 +469,13 @@ class Control:
     def _known(self, symbol: str) -> None:
         if symbol not in self.exchange.listings:
             raise NotFoundError(f"no instrument {symbol!r}; there are {', '.join(self.exchange.listings)}")
+
+    def _able(self, name: str) -> Callable[..., Any]:
+        """Return a method of the exchange that not every version has."""
+        found: Callable[..., Any] | None = getattr(self.exchange, name, None)
+        if found is None:
+            raise InputError(f"{name}: the exchange of this version cannot do that")
+        return found
 
     def _account(self, name: str) -> str:
         if name not in self.exchange.accounts:

@@ -15,12 +15,15 @@ from quotewright_simexchange.exchange.records import Listing
 if TYPE_CHECKING:
     from quotewright_simexchange.doors import Dialect
     from quotewright_simexchange.exchange.exchange import Exchange
+    from quotewright_simexchange.markets.driver import MarketDriver
 
 INSTRUMENTS = ("BTC-USDT.spot", "BTC-USDT.perp")
 ACCOUNT = "trader"
 RICH = {"USDT": Decimal(1_000_000)}
 BASE_AMOUNT = Decimal(100)
 _NAME = re.compile(r"([A-Z0-9]{1,16})-([A-Z0-9]{1,16})\.(spot|perp)")
+PRICES = {"BTC": "60000", "ETH": "3000"}
+OTHER_PRICE = "100"
 _SPOT = {"tick": "0.01", "lot": "0.00001", "min_notional": "5", "maker_fee": "0.001", "taker_fee": "0.001"}
 _PERP = {
     "tick": "0.1",
@@ -33,8 +36,10 @@ _PERP = {
 }
 
 
-def listing_of(text: str, venue: str) -> Listing:
-    """Return the instrument that *text* states: ``BTC-USDT.spot`` with ``,tick=0.01`` and the like behind it.
+def listing_of(text: str, venue: str) -> tuple[Listing, Decimal]:
+    """Return the instrument that *text* states, and the price at which its market begins.
+
+    ``BTC-USDT.spot`` with ``,tick=0.01`` and the like behind it; ``price`` is the market's.
 
     Raises:
         ConfigError: it is no instrument.
@@ -45,16 +50,17 @@ def listing_of(text: str, venue: str) -> Listing:
         raise ConfigError(f"instrument: should be such as BTC-USDT.spot or BTC-USDT.perp,tick=0.1, was {text!r}")
     base, quote, market = matched.groups()
     is_spot = market == "spot"
-    values: dict[str, Any] = dict(_SPOT if is_spot else _PERP)
+    values: dict[str, Any] = dict(_SPOT if is_spot else _PERP) | {"price": PRICES.get(base, OTHER_PRICE)}
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or key not in values:
             raise ConfigError(f"instrument {name}: settings are {', '.join(values)} as key=value, was {setting!r}")
         values[key] = str(_positive(value, f"instrument {name}: {key}", least_zero=key.endswith("_fee")))
+    price = Decimal(values.pop("price"))
     values |= {"kind": "spot" if is_spot else "linear", "base": base, "quote": quote}
     if is_spot:
         values["fee_mode"] = "received"
-    return Listing(
+    listing = Listing(
         symbol=f"{base}{quote}" if is_spot else f"{base}{quote}:PERP",
         name=f"{name}@{venue}",
         kind="spot" if is_spot else "linear",
@@ -65,6 +71,7 @@ def listing_of(text: str, venue: str) -> Listing:
         price_decimals=_decimals(values["tick"]),
         size_decimals=_decimals(values["lot"]),
     )
+    return listing, price
 
 
 def _positive(text: str, where: str, *, least_zero: bool = False) -> Decimal:
@@ -82,19 +89,61 @@ def _decimals(text: str) -> int:
     return max(0, -int(exponent))
 
 
-def open_exchange(instruments: Sequence[str], venue: str, *, seed: int, start_ns: int) -> Exchange:
-    """Return an exchange with *instruments*.
+def open_exchange(
+    instruments: Sequence[str], venue: str, *, seed: int, start_ns: int
+) -> tuple[Exchange, dict[str, Decimal]]:
+    """Return an exchange with *instruments*, and at which prices their markets begin.
 
     Raises:
         ConfigError: one is no instrument, or is there twice.
     """
     from quotewright_simexchange.exchange.exchange import Exchange
 
-    listings = [listing_of(text, venue) for text in instruments or INSTRUMENTS]
+    found = [listing_of(text, venue) for text in instruments or INSTRUMENTS]
+    listings = [listing for listing, _ in found]
     twice = {one.symbol for one in listings if sum(other.symbol == one.symbol for other in listings) > 1}
     if twice:
         raise ConfigError(f"instrument {sorted(twice)[0]}: is there twice; leave one out")
-    return Exchange(listings, start_ns=start_ns, seed=seed)
+    exchange = Exchange(listings, start_ns=start_ns, seed=seed)
+    prices = {listing.symbol: price for listing, price in found}
+    for listing in listings:
+        if listing.kind != "spot":
+            exchange.set_index(listing.symbol, prices[listing.symbol])
+            exchange.set_mark(listing.symbol, prices[listing.symbol])
+    return exchange, prices
+
+
+def open_market(text: str, prices: Mapping[str, Decimal], seed: int) -> MarketDriver | None:
+    """Return the market that *text* names: ``agents``, ``none``, or the file of a script or tape.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if text == "none":
+        return None
+    if text == "agents":
+        from quotewright_simexchange.markets.agents import AgentMarket
+
+        return AgentMarket(prices, seed)
+    path = Path(text)
+    if path.is_dir():
+        from quotewright.tape.tape import TapeFile
+        from quotewright_simexchange.markets.tape import TapeMarket
+
+        return TapeMarket(TapeFile.open(path))
+    if path.is_file():
+        from quotewright_simexchange.markets.script import read_script
+        from quotewright_simexchange.markets.scripted import ScriptMarket
+
+        return ScriptMarket(read_script(path))
+    raise ConfigError(f"market: should be agents, none, a script's file or a tape's folder, was {text!r}")
+
+
+def close_market(market: MarketDriver | None) -> None:
+    """Close what *market* keeps open: its tape."""
+    tape = getattr(market, "tape", None)
+    if tape is not None:
+        tape.close()
 
 
 def open_dialects(names: Iterable[str], exchange: Exchange, plugins_dir: Sequence[Path] = ()) -> list[Dialect]:

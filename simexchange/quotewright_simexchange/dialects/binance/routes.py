@@ -68,6 +68,21 @@ class Endpoint:
         return self.weight if isinstance(self.weight, int) else self.weight(parameters)
 
 
+PRIVATE_EVENTS = tuple(
+    f'"e":"{name}"'.encode()
+    for name in (
+        "executionReport",
+        "outboundAccountPosition",
+        "balanceUpdate",
+        "ORDER_TRADE_UPDATE",
+        "ACCOUNT_UPDATE",
+        "TRADE_LITE",
+        "ALGO_UPDATE",
+    )
+)
+"""How frames that tell an account's own events are known."""
+
+
 def account_name(key: ApiKey) -> str:
     """Return the name of the account of *key*."""
     return str(key.account)
@@ -105,6 +120,9 @@ class RestDoor(Door):
         """Count an endpoint, method or stream that was asked for and is not served."""
         if what in self._unserved or len(self._unserved) < MOST_UNSERVED:
             self._unserved[what] = self._unserved.get(what, 0) + 1
+
+    def is_private(self, frame: bytes) -> bool:
+        return any(word in frame for word in PRIVATE_EVENTS)
 
     def http(self, request: HttpRequest, now_ns: int) -> HttpResponse:
         call = Call(Parameters({}), now_ns, request.client)
