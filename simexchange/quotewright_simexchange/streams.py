@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -81,7 +82,10 @@ class Grid:
 
 
 def random_stream(seed: int, length: int = 120) -> Stream:
-    """Return the stream of *seed*: plain or spot, with policies, limits, fees and funds that follow from it too."""
+    """Return the stream of *seed*: instrument, policies, limits, rules, fees and funds follow from it too.
+
+    A third of the streams know plain orders only; the others draw some of the rules, or all of them.
+    """
     chance = random.Random(seed)
     tick = chance.choice([Grid(1, 0), Grid(5, 1), Grid(1, 2)])
     lot = chance.choice([Grid(1, 0), Grid(1, 1), Grid(2, 3)])
@@ -94,7 +98,12 @@ def random_stream(seed: int, length: int = 120) -> Stream:
     if chance.random() < 0.3:
         instrument["min_notional"] = tick.raw(MIDDLE * tick.units * lot.units * 3 // 10**lot.decimals)
     accounts: dict[str, Any] = {}
-    if chance.random() < 0.5:
+    width = chance.choice([2, 4, 8])
+    kind = chance.choice(["plain", "plain", "spot", "spot", "linear", "inverse", "option"])
+    rules = _rules(chance, instrument, kind)
+    if kind in ("linear", "inverse", "option"):
+        _derivative(chance, instrument, accounts, kind, tick, lot)
+    if kind == "spot":
         instrument |= {"kind": "spot", "base": "BTC", "quote": "USDT"}
         instrument["maker_fee"] = chance.choice(["0", "0.001", "-0.0001", "0.00037"])
         instrument["taker_fee"] = chance.choice(["0", "0.002", "0.000751", "0.0005"])
@@ -105,22 +114,83 @@ def random_stream(seed: int, length: int = 120) -> Stream:
             worth = funds[1] * MIDDLE * tick.units * lot.units
             quote = Grid(1, tick.decimals + lot.decimals).raw(worth)
             accounts[name] = {"balances": {"BTC": lot.text(funds[0]), "USDT": quote}}
-    commands = _Commands(chance, tick, lot)
+    if rules and chance.random() < 0.5:
+        for name in chance.sample(ACCOUNTS, 2):
+            accounts.setdefault(name, {})["stp_group"] = "g"
+    commands = _Commands(chance, tick, lot, width, rules)
     return Stream(instrument, accounts, tuple(commands.draw() for _ in range(length)))
+
+
+RULES = ("stops", "iceberg", "hidden", "stp", "gtd", "phases", "references", "reduce_only")
+
+
+def _rules(chance: random.Random, instrument: dict[str, Any], kind: str) -> frozenset[str]:
+    """Draw the rules of a stream and switch on those that are settings."""
+    roll = chance.random()
+    if roll < 0.3:
+        return frozenset()
+    share = 1.0 if roll < 0.5 else 0.5
+    rules = {rule for rule in RULES if chance.random() < share}
+    if kind not in ("linear", "inverse", "option"):
+        rules.discard("reduce_only")
+    instrument["stop_if_met"] = chance.choice(["reject", "trigger"])
+    if chance.random() < 0.3:
+        instrument["max_open_orders"] = chance.choice([3, 6])
+    if chance.random() < 0.3:
+        away = chance.choice([{"points": "2"}, {"points": "5.5"}, {"pct": "0.003"}, {"pct": "0.0005"}])
+        remainder = chance.choice(["cancel", "rest"])
+        instrument["market_protection"] = {"ref": chance.choice(["best", "last"]), "remainder": remainder} | away
+    for key in ("price_band", "exec_range"):
+        if chance.random() < 0.25:
+            edges = {"up": chance.choice(["1.006", "1.0031", None]), "down": chance.choice(["0.994", "0.9973", None])}
+            if chance.random() < 0.4:
+                edges[f"{chance.choice(['up', 'down'])}_{chance.choice(['buy', 'sell'])}"] = "1.0002"
+            instrument[key] = {"ref": chance.choice(["last", "mark", "index", "ref"])} | edges
+    return frozenset(rules)
+
+
+def _derivative(
+    chance: random.Random, instrument: dict[str, Any], accounts: dict[str, Any], kind: str, tick: Grid, lot: Grid
+) -> None:
+    """Draw the terms of a derivative and the cash and positions of some accounts."""
+    instrument |= {"kind": kind, "base": "BTC", "quote": "USDT", "mult": chance.choice(["1", "0.1", "10"])}
+    instrument["maker_fee"] = chance.choice(["0", "0.0002", "-0.0001"])
+    instrument["taker_fee"] = chance.choice(["0", "0.0005", "0.00075"])
+    instrument["im_rate"] = chance.choice([None, "0.05", "0.2"])
+    instrument["mm_rate"] = chance.choice([None, "0.02", "0.1"])
+    if kind == "option":
+        instrument |= {"option_type": chance.choice(["call", "put"]), "strike": tick.text(MIDDLE)}
+        instrument |= {"option_fee_rate": chance.choice(["0", "0.0003"]), "option_fee_cap": "0.125"}
+    for name in ACCOUNTS[: chance.randint(0, 4)]:
+        worth = (
+            Decimal(tick.text(MIDDLE)) * Decimal(lot.text(chance.choice([2, 20, 200]))) * Decimal(instrument["mult"])
+        )
+        if kind == "inverse":
+            worth = Decimal(lot.text(chance.choice([2, 20, 200]))) / 1000
+        accounts[name] = {"cash": f"{worth.normalize():f}", "pos": "0", "entry": "0"}
+        if chance.random() < 0.4:
+            accounts[name] |= {"pos": lot.text(chance.randint(1, 9)), "entry": tick.text(MIDDLE)}
+            if chance.random() < 0.5:
+                accounts[name]["pos"] = "-" + accounts[name]["pos"]
 
 
 class _Commands:
     """Draws commands that refer to what was sent before."""
 
-    def __init__(self, chance: random.Random, tick: Grid, lot: Grid) -> None:
+    def __init__(self, chance: random.Random, tick: Grid, lot: Grid, width: int, rules: frozenset[str]) -> None:
+        self.rules = rules
+        self.now = 0
+        self.phase = "trading"
         self.chance = chance
         self.tick = tick
         self.lot = lot
-        self.width = chance.choice([2, 4, 8])
+        self.width = width
         self.sent: list[tuple[str, str]] = []
         self.resting: list[tuple[str, str]] = []
 
     def draw(self) -> dict[str, Any]:
+        if self.rules and self.chance.random() < 0.12:
+            return self.market()
         roll = self.chance.random()
         if roll < 0.62 or not self.sent:
             return self.new()
@@ -141,7 +211,58 @@ class _Commands:
     def odd(self) -> str:
         return self.chance.choice(BAD_NUMBERS) if self.chance.random() < 0.012 else ""
 
+    def market(self) -> dict[str, Any]:
+        """Return a command that is no order's."""
+        chance = self.chance
+        roll = chance.random()
+        if self.phase != "trading" and roll < 0.5:
+            if self.phase == "auction" and chance.random() < 0.8:
+                self.phase = "trading"
+                return {"op": "uncross"}
+            self.phase = "trading"
+            return {"op": "phase", "state": "trading"}
+        if "gtd" in self.rules and roll < 0.6:
+            self.now += chance.randint(0, 5)
+            return {"op": "clock", "now": self.now}
+        if "phases" in self.rules and roll < 0.7:
+            self.phase = chance.choice(["halt", "cancel_only", "post_only", "auction", "auction", "auction"])
+            return {"op": "phase", "state": self.phase}
+        if roll > 0.97:
+            return {"op": "settle", "price": self.reference()}
+        if roll > 0.93:
+            return {"op": "funding", "rate": chance.choice(["0.0001", "-0.00037", "0.01"])}
+        return {"op": chance.choice(["mark", "mark", "index", "ref"]), "price": self.reference()}
+
+    def reference(self) -> str:
+        """Return a price that need not be on the grid."""
+        steps = MIDDLE + self.chance.randint(-2 * self.width, 2 * self.width)
+        return self.tick.off(steps) if self.chance.random() < 0.3 else self.tick.text(steps)
+
+    def flags(self, cmd: dict[str, Any]) -> dict[str, Any]:
+        """Add what the rules of the stream allow to a new order."""
+        chance = self.chance
+        if "stops" in self.rules and chance.random() < 0.25:
+            kind = chance.choice(["stop", "take_profit"])
+            cmd["type"] = kind if cmd.get("type") == "market" else f"{kind}_limit"
+            cmd["trigger"] = self.price()
+            if "references" in self.rules and chance.random() < 0.6:
+                cmd["trigger_by"] = chance.choice(["last", "mark", "index"])
+        if "iceberg" in self.rules and chance.random() < 0.2:
+            cmd["display"] = self.odd() or self.lot.text(chance.randint(1, 4))
+        if "hidden" in self.rules and chance.random() < 0.15:
+            cmd["hidden"] = True
+        if "stp" in self.rules and chance.random() < 0.6:
+            cmd["stp"] = chance.choice(["cancel_taker", "cancel_maker", "cancel_both", "decrement"])
+        if "gtd" in self.rules and "tif" not in cmd and chance.random() < 0.3:
+            cmd |= {"tif": "gtd", "expire_at": self.now + chance.randint(0, 12)}
+        if "reduce_only" in self.rules and chance.random() < 0.3:
+            cmd["reduce_only"] = True
+        return cmd
+
     def new(self) -> dict[str, Any]:
+        return self.flags(self.plain())
+
+    def plain(self) -> dict[str, Any]:
         chance = self.chance
         account = chance.choice(ACCOUNTS)
         order_id = f"{account}{len(self.sent)}"

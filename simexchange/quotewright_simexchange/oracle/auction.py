@@ -19,7 +19,11 @@ def uncross(engine: OracleEngine) -> None:
     if price is None:
         return
     while volume > 0:
-        buy, sell = engine.book.side("buy")[0], engine.book.side("sell")[0]
+        buys, sells = engine.book.side("buy"), engine.book.side("sell")
+        # Reduce-only orders can have lost what they were counted with.
+        if not buys or not sells or price_of(buys[0]) < price or price_of(sells[0]) > price:
+            break
+        buy, sell = buys[0], sells[0]
         qty = min(buy.shown, sell.shown, volume)
         fees = engine.money.trade_at(buy, sell, price, qty, ("buy", "sell"))
         engine.emit("trade", buy=buy.id, sell=sell.id, price=price, qty=qty, **({"fees": fees} if fees else {}))

@@ -50,7 +50,11 @@ class Matching:
     def act(self, order: Order) -> None:
         """Let an accepted order take and rest."""
         if self.phase == "auction":
-            self.rest(order)
+            # Only a triggered order can come here that may not collect.
+            if order.price is None or order.tif in ("ioc", "fok"):
+                self.cancel(order, "phase")
+            else:
+                self.rest(order)
             return
         limit = self.effective_limit(order)
         bounds = self.bounds(self.exec_range, order.side) if self.exec_range else (None, None)
@@ -63,17 +67,22 @@ class Matching:
         if stopped == "price_range":
             self.cancel(order, "price_range")
         elif order.price is not None:
-            if order.tif == "ioc":
-                self.cancel(order, "ioc")
+            if order.tif in ("ioc", "fok"):
+                self.cancel(order, order.tif)
             else:
                 self.rest(order)
-        elif limit is not None and self.market_protection and self.market_protection["remainder"] == "rest":
+        elif limit is not None and limit > 0 and self.may_rest_protected(order):
             order.price = limit
             self.emit("repriced", id=order.id, price=limit)
             self.rest(order)
         else:
             left = self.book.side(opposite(order.side))
             self.cancel(order, "protection" if limit is not None and left else "no_liquidity")
+
+    def may_rest_protected(self, order: Order) -> bool:
+        """Say whether what is left of a protected market order rests at its limit."""
+        protection = self.market_protection
+        return protection is not None and protection["remainder"] == "rest" and order.tif not in ("ioc", "fok")
 
     def rest(self, order: Order) -> None:
         self.counter += 1
