@@ -80,7 +80,7 @@ def pytest_runtest_makereport(
     watched = item.__dict__.get(_WATCHED)
     if watched and report.failed:
         for exchange in watched:
-            report.sections.append(("quotewright local exchange", exchange.page()))
+            report.sections.append(("local exchange of quotewright", exchange.page()))
     if watched and call.when == "teardown":
         del item.__dict__[_WATCHED]
     return report

@@ -52,7 +52,7 @@ def test_a_failing_test_shows_the_seed_and_the_exchanges_log(pytester: pytest.Py
     result = pytester.runpytest_inprocess(*PLUGIN, "--strict-markers")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([
-        "*quotewright local exchange*",
+        "*local exchange of quotewright*",
         "seed 4711, market time +0.000000s, * events",
         "*maker order * accepted: sell 2 BTCUSDT at 60010, 0 filled, open*",
     ])  # fmt: skip
