@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
-    from quotewright_simexchange.testing import ScriptedMarkets, VenueTruth
+    from quotewright_simexchange.testing import ExchangeDoors, ScriptedMarkets, VenueTruth
 
 MARKER = "local_exchange"
 _WATCHED = "_quotewright_exchanges"
@@ -70,6 +70,15 @@ def venue_truth(local_exchange: Exchange) -> Iterator[VenueTruth]:
     truth = VenueTruth(local_exchange)
     yield truth
     truth.check()
+
+
+@pytest.fixture
+def exchange_doors(local_exchange: Exchange) -> Iterator[ExchangeDoors]:
+    """``local_exchange`` served on loopback in Binance's protocol, with the keys of an account ``trader``."""
+    from quotewright_simexchange.testing import ExchangeDoors
+
+    with ExchangeDoors.serving(local_exchange, "binance") as doors:
+        yield doors
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from quotewright.errors import InputError
 from quotewright_simexchange.exchange.exchange import Exchange
@@ -139,6 +143,30 @@ class ScriptedMarkets:
         """Raise ScriptFailed if a script did not get what it expected."""
         for market in self.markets:
             market.check()
+
+
+@attrs.frozen
+class ExchangeDoors:
+    """Where a served exchange is found. It is touched through ``call(function, …)`` only, while it is served."""
+
+    addresses: Mapping[str, Mapping[str, str]]
+    """``rest``, ``ws``, ``ws_api`` by door, such as ``binance-spot``."""
+    api_key: str
+    api_secret: str
+    call: Callable[..., Any]
+
+    @classmethod
+    @contextmanager
+    def serving(cls, exchange: Exchange, dialect: str) -> Iterator[ExchangeDoors]:
+        """Serve *exchange* in *dialect* on free ports of loopback, in a thread of its own, until the block is left."""
+        from quotewright_simexchange.server.opening import balances_of, open_dialects
+        from quotewright_simexchange.server.serving import Server, ServerThread
+
+        if "trader" not in exchange.accounts:
+            exchange.open_account("trader", balances_of((), exchange.listings))
+        key = exchange.add_key("trader")
+        with ServerThread(Server(exchange, open_dialects([dialect], exchange))) as thread:
+            yield cls(thread.addresses(), key.key, key.secret, thread.call)
 
 
 class VenueTruth:

@@ -127,3 +127,19 @@ def test_a_new_exchange_costs_under_a_tenth_of_a_second():
         Watched.make(seed, accounts={"us": {"USDT": 1000}})
         took.append(time.process_time() - began)
     assert min(took) < 0.1
+
+
+def test_the_exchange_is_served_over_sockets(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        import httpx
+
+        def test_time(local_exchange, exchange_doors):
+            root = exchange_doors.addresses["binance-spot"]["rest"]
+            assert "serverTime" in httpx.get(root + "/api/v3/time", trust_env=False).json()
+            free, _ = exchange_doors.call(local_exchange.balances, "trader")["USDT"]
+            assert free > 0
+            assert exchange_doors.api_key
+        """
+    )
+    pytester.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
