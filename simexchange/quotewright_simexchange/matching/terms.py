@@ -136,13 +136,14 @@ class Terms:
         """Return a lower limit in steps, rounded up, 0 if it is off."""
         if self.settings[key] is None:
             return 0
-        return math.ceil(Fraction(self.number(key)) * 10**decimals / unit)
+        steps: int = math.ceil(Fraction(self.number(key)) * 10**decimals / unit)
+        return steps
 
     def most_steps(self) -> int:
         """Return the largest quantity in steps, rounded down, 0 if it is off."""
         if self.settings["max_qty"] is None:
             return 0
-        steps = math.floor(Fraction(self.positive("max_qty")) * 10**self.size_decimals)
+        steps: int = math.floor(Fraction(self.positive("max_qty")) * 10**self.size_decimals)
         if steps == 0:
             raise InputError(f"instrument: max_qty {self.settings['max_qty']} is less than a lot")
         return steps
