@@ -8,8 +8,7 @@ exact Decimals; nothing here reads a clock or draws by chance but the keys, whic
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,24 +16,17 @@ import attrs
 
 from quotewright.errors import ConfigError, InputError
 from quotewright_simexchange.exchange.accounts import Account, ApiKey, KeyMaker
+from quotewright_simexchange.exchange.carrying import Carrying
 from quotewright_simexchange.exchange.orders import decimal_text
 from quotewright_simexchange.exchange.records import (
     ZERO,
-    BalanceEvent,
-    DepthEvent,
-    Event,
-    FillRecord,
     Listing,
     OrderEvent,
     OrderRecord,
     OrderRequest,
-    PhaseEvent,
     Refused,
-    Side,
     TradeEvent,
 )
-from quotewright_simexchange.exchange.schedule import Schedule
-from quotewright_simexchange.exchange.views import Views
 from quotewright_simexchange.matching.decimals import scaled
 from quotewright_simexchange.matching.door import FastEngine, NotSupportedError
 from quotewright_simexchange.matching.ledger import Ledger
@@ -58,7 +50,7 @@ class LoggedCall:
     values: Mapping[str, Any]
 
 
-class Exchange(Views):
+class Exchange(Carrying):
     """An exchange of *listings* whose accounts share one ledger."""
 
     def __init__(self, listings: Sequence[Listing], *, start_ns: int = START_NS, seed: int = 0) -> None:
@@ -67,67 +59,8 @@ class Exchange(Views):
         self.keys: dict[str, ApiKey] = {}
         self.log: list[LoggedCall] = []
         """Every command that changed something, with its market time; see :meth:`replay`."""
-        self._schedule = Schedule()
-        self._listeners: list[Callable[[Event], None]] = []
-        self._queue: deque[Event] = deque()
-        self._is_telling = False
-        self._sequences: dict[str, int] = {}
+        self._groups: dict[str, int] = {}
         self._key_maker = KeyMaker(seed, self.keys)
-
-    # The market clock.
-
-    def advance(self, until_ns: int) -> None:
-        """Let market time pass up to *until_ns*: what is due happens in order of time, then of asking.
-
-        Raises:
-            InputError: *until_ns* lies in the past.
-        """
-        if until_ns < self.now_ns:
-            raise InputError(f"market time does not go back: it is {self.now_ns}, was asked to be {until_ns}")
-        while (due_ns := self._schedule.next_ns()) is not None and due_ns <= until_ns:
-            self._set_clock(max(due_ns, self.now_ns))
-            self._schedule.take()()
-        self._set_clock(until_ns)
-
-    def _set_clock(self, now_ns: int) -> None:
-        self.now_ns = self.ledger.now_ns = now_ns
-
-    def at(self, when_ns: int, call: Callable[[], None]) -> int:
-        """Have *call* made at *when_ns* of market time, at once if that is past; return its number."""
-        return self._schedule.at(when_ns, call)
-
-    def forget(self, number: int) -> None:
-        """Do not make the call of that number."""
-        self._schedule.forget(number)
-
-    # Events.
-
-    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Tell *listener* every event from now on; call what is returned to stop that."""
-        self._listeners.append(listener)
-
-        def unlisten() -> None:
-            self._listeners = [one for one in self._listeners if one is not listener]
-
-        return unlisten
-
-    def _tell(self, events: Iterable[Event]) -> None:
-        """Tell events in order; what a listener's own commands cause comes after what is being told."""
-        self._queue.extend(events)
-        if self._is_telling:
-            return
-        self._is_telling = True
-        try:
-            while self._queue:
-                event = self._queue.popleft()
-                for listener in list(self._listeners):
-                    listener(event)
-        finally:
-            self._is_telling = False
-
-    def _next(self, name: str) -> int:
-        self._sequences[name] = self._sequences.get(name, 0) + 1
-        return self._sequences[name]
 
     # Accounts.
 
@@ -155,6 +88,10 @@ class Exchange(Views):
         if maker_fee is not None or taker_fee is not None:
             rates = [None if rate is None else scaled(rate, RATE_DECIMALS) for rate in (maker_fee, taker_fee)]
             self.ledger.set_rates(number, *rates)
+        if stp_group:
+            group = self._groups.setdefault(stp_group, len(self._groups) + 1)
+            for engine in self._engines.values():
+                engine.core.set_group(number, group)
         self._balances[name] = {}
         for currency, amount in (balances or {}).items():
             self.deposit(name, currency, amount)
@@ -217,6 +154,8 @@ class Exchange(Views):
             return refused
         record = self._store.begin(account, request, self._quantity(request), self.now_ns)
         self._note("place", account=account, request=request)
+        if request.tif == "gtd":
+            self._expire(request.symbol)
         refused = self._run(request.symbol, self._command(record))
         if refused is not None:
             self._store.drop(record)
@@ -336,10 +275,34 @@ class Exchange(Views):
         """Set the index price."""
         self._set_reference("index", symbol, price)
 
+    def set_funding(self, symbol: str, rate: Decimal, next_ns: int) -> None:
+        """Announce the funding rate and when it is paid; see :meth:`fund`."""
+        self._listing(symbol)
+        self._note("set_funding", symbol=symbol, rate=rate, next_ns=next_ns)
+        self._refer(symbol, funding_rate=rate, funding_ns=next_ns)
+
+    def fund(self, symbol: str, rate: Decimal) -> None:
+        """Let longs pay shorts *rate* of the value at the mark; the other way round if it is negative."""
+        self._listing(symbol)
+        self._note("fund", symbol=symbol, rate=rate)
+        self._must(symbol, {"op": "funding", "rate": decimal_text(rate)})
+
+    def settle(self, symbol: str, price: Decimal) -> None:
+        """Cancel every order and close every position at *price*."""
+        self._listing(symbol)
+        self._note("settle", symbol=symbol, price=price)
+        self._must(symbol, {"op": "settle", "price": decimal_text(price)})
+
     def _set_reference(self, name: str, symbol: str, price: Decimal) -> None:
         self._listing(symbol)
         self._note(f"set_{name}", symbol=symbol, price=price)
+        self._refer(symbol, **{name: price})
         self._must(symbol, {"op": name, "price": decimal_text(price)})
+
+    def _refer(self, symbol: str, **values: Any) -> None:
+        market = self._markets[symbol]
+        market.reference = attrs.evolve(market.reference, event_ns=self.now_ns, **values)
+        self._tell([market.reference])
 
     # What is true.
 
@@ -423,135 +386,3 @@ class Exchange(Views):
         if request.tif == "gtd":
             command["expire_at"] = request.expire_ns
         return command
-
-    def _must(self, symbol: str, command: Mapping[str, Any]) -> None:
-        refused = self._run(symbol, command)
-        if refused is not None:
-            raise InputError(f"{symbol}: {command['op']} cannot be done: {refused.reason} {refused.text}".rstrip())
-
-    def _run(self, symbol: str, command: Mapping[str, Any], cause: str = "") -> Refused | None:
-        """Carry out one engine command and tell what came of it."""
-        try:
-            events, changes = self._engines[symbol].run(command)
-        except NotSupportedError as error:
-            return Refused(reason="not_supported", text=str(error))
-        refused: Refused | None = None
-        orders: list[OrderEvent] = []
-        trades: list[TradeEvent] = []
-        others: list[Event] = []
-        for event in events:
-            kind = event["ev"]
-            if kind in ("rejected", "cancel_rejected", "amend_rejected"):
-                refused = Refused(reason=event["reason"])
-            elif kind == "trade":
-                self._traded(symbol, event, orders, trades, cause)
-            elif kind == "phase":
-                self._markets[symbol].phase = event["state"]
-                others.append(PhaseEvent(symbol=symbol, phase=event["state"], event_ns=self.now_ns))
-            elif kind in ("accepted", "canceled", "amended", "repriced", "triggered", "reduced", "refreshed"):
-                record, what = self._store.change(int(event["id"]), event, self.now_ns)
-                orders.append(self._order_event(record, what, None, cause))
-        touched = {event.account for event in orders}
-        if not touched and not trades and not changes and not others:
-            return refused
-        depth = self._depth(symbol, changes)
-        balances = self._balance_events(sorted(touched & self.accounts.keys()), "trade" if trades else "order", {})
-        self._tell([*orders, *balances, *trades, *others, *depth])
-        return refused
-
-    def _order_event(self, record: OrderRecord, what: Any, fill: FillRecord | None, cause: str) -> OrderEvent:
-        return OrderEvent(
-            account=record.account,
-            sequence=self._next(f"account {record.account}"),
-            what=what,
-            order=record,
-            fill=fill,
-            cause=cause,
-            event_ns=self.now_ns,
-        )
-
-    def _traded(
-        self, symbol: str, event: Mapping[str, Any], orders: list[OrderEvent], trades: list[TradeEvent], cause: str
-    ) -> None:
-        """Book one match with both orders and print it."""
-        market = self._markets[symbol]
-        market.trade_number += 1
-        price, quantity = Decimal(event["price"]), Decimal(event["qty"])
-        roles = ("maker", "taker") if "maker" in event else ("buy", "sell")
-        sides: dict[str, int] = {}
-        taker: Side = "buy"
-        for role in roles:
-            record = self._store.orders[int(event[role])]
-            amount, currency = event.get("fees", {}).get(role, ("0", self.listings[symbol].quote))
-            fill = FillRecord(
-                trade_id=market.trade_number,
-                symbol=symbol,
-                order_id=record.order_id,
-                client_id=record.client_id,
-                account=record.account,
-                side=record.request.side,
-                price=price,
-                quantity=quantity,
-                value=price * quantity,
-                fee=Decimal(amount),
-                fee_currency=currency,
-                is_maker=role != "taker",
-                realized=ZERO,
-                event_ns=self.now_ns,
-            )
-            record = self._store.fill(record, fill)
-            sides[record.request.side] = record.order_id
-            if role in ("taker", "sell"):
-                taker = record.request.side
-            orders.append(self._order_event(record, "trade", fill, cause))
-        trade = TradeEvent(
-            symbol=symbol,
-            trade_id=market.trade_number,
-            price=price,
-            quantity=quantity,
-            side=taker,
-            buy_order=sides["buy"],
-            sell_order=sides["sell"],
-            event_ns=self.now_ns,
-        )
-        market.printed(trade)
-        trades.append(trade)
-
-    def _depth(self, symbol: str, changes: Sequence[Sequence[str]]) -> list[DepthEvent]:
-        if not changes:
-            return []
-        book = self._markets[symbol].book
-        told = []
-        for side, price, quantity in changes:
-            name = "bid" if side == "bid" else "ask"
-            book.change(name, Decimal(price), Decimal(quantity))
-            told.append((name, Decimal(price), Decimal(quantity)))
-        book.sequence += 1
-        return [
-            DepthEvent(symbol=symbol, sequence=book.sequence, changes=tuple(told), event_ns=self.now_ns)  # type: ignore[arg-type]
-        ]
-
-    def _balance_events(self, accounts: Iterable[str], why: str, delta: Mapping[str, Decimal]) -> list[BalanceEvent]:
-        """Return what has changed of each account's balances since it was told last."""
-        found = []
-        for name in accounts:
-            told = self._balances[name]
-            number = self.ledger.number(name)
-            changed = {}
-            for currency in sorted(self.ledger.wallets):
-                free, locked = self.ledger.balance(number, currency)
-                now = (self._money(free), self._money(locked))
-                if now != told.get(currency, (ZERO, ZERO)):
-                    changed[currency] = told[currency] = now
-            if changed:
-                found.append(
-                    BalanceEvent(
-                        account=name,
-                        sequence=self._next(f"account {name}"),
-                        balances=changed,
-                        why=why,
-                        delta=dict(delta),
-                        event_ns=self.now_ns,
-                    )
-                )
-        return found

@@ -42,6 +42,8 @@ class OrderStore:
         self._open: dict[tuple[str, str], dict[int, None]] = {}
         self._clients: dict[tuple[str, str, str], int] = {}
         self._fills: dict[tuple[str, str], list[FillRecord]] = {}
+        self._forced: dict[str, int] = {}
+        """Orders that the engine made itself, by the name it gives them."""
 
     def preview(self, account: str, request: OrderRequest, quantity: Decimal, now_ns: int) -> OrderRecord:
         """Return the record that an order would begin with."""
@@ -67,6 +69,32 @@ class OrderStore:
         self.orders[record.order_id] = record
         return record
 
+    def force(self, account: str, request: OrderRequest, quantity: Decimal, now_ns: int) -> None:
+        """Take up an order by which a position is closed by force."""
+        record = self.begin(account, request, quantity, now_ns)
+        self._forced[request.client_id] = record.order_id
+        key = (account, request.symbol)
+        self._own.setdefault(key, []).append(record.order_id)
+        self._open.setdefault(key, {})[record.order_id] = None
+
+    def end_forced(self, now_ns: int) -> list[OrderRecord]:
+        """End what the book could not take of forced orders; return those that were left."""
+        ended = []
+        for number in self._forced.values():
+            record = self.orders[number]
+            if record.is_open:
+                record = attrs.evolve(record, status="expired", reason="no_liquidity", leaves=ZERO, updated_ns=now_ns)
+                self.orders[number] = record
+                self._open[record.account, record.request.symbol].pop(number, None)
+                ended.append(record)
+        self._forced.clear()
+        return ended
+
+    def named(self, name: str) -> OrderRecord:
+        """Return the order that the engine calls *name*."""
+        number = self._forced.get(name)
+        return self.orders[int(name) if number is None else number]
+
     def drop(self, record: OrderRecord) -> None:
         """Forget an order that was refused; its id is not used again."""
         del self.orders[record.order_id]
@@ -86,6 +114,8 @@ class OrderStore:
         if kind == "canceled":
             reason = event["reason"]
             values |= {"status": "canceled" if reason in BY_REQUEST else "expired", "reason": reason, "leaves": ZERO}
+            if reason == "stp":
+                values["prevented"] = record.prevented + record.leaves
             self._open[key].pop(order_id, None)
         elif kind == "amended":
             values |= {"quantity": Decimal(event["qty"]), "leaves": Decimal(event["leaves"])}

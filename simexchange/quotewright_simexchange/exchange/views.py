@@ -9,8 +9,8 @@ from quotewright.errors import ConfigError, NotFoundError
 from quotewright_simexchange.exchange.accounts import Account, Position
 from quotewright_simexchange.exchange.market import Book, Day, Market
 from quotewright_simexchange.exchange.orders import OrderStore
+from quotewright_simexchange.exchange.positions import Held
 from quotewright_simexchange.exchange.records import (
-    ZERO,
     FillRecord,
     Listing,
     OrderRecord,
@@ -34,6 +34,7 @@ class Views:
         self._markets: dict[str, Market] = {}
         self._store = OrderStore()
         self._balances: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
+        self._held: dict[tuple[str, str], Held] = {}
         for listing in listings:
             if listing.symbol in self.listings:
                 raise ConfigError(f"two instruments are called {listing.symbol}; a symbol stands for one")
@@ -54,16 +55,18 @@ class Views:
     def position(self, account: str, symbol: str) -> Position:
         """Return the position of *account* in a derivative; flat for spot."""
         self._account(account)
-        self._listing(symbol)
-        mark = self._markets[symbol].reference.mark
+        listing = self._listing(symbol)
+        held = self._held.get((account, symbol)) or Held(listing)
+        derivative = self._engines[symbol].derivative
+        unrealized = 0 if derivative is None else derivative.unrealized(self.ledger.number(account))
         return Position(
             symbol=symbol,
-            quantity=ZERO,
-            entry_price=ZERO,
-            entry_value=ZERO,
-            realized=ZERO,
-            unrealized=ZERO,
-            mark=mark,
+            quantity=held.quantity,
+            entry_price=held.entry_price,
+            entry_value=held.entry_value,
+            realized=held.realized,
+            unrealized=self._money(unrealized),
+            mark=self._markets[symbol].reference.mark,
         )
 
     # Orders.

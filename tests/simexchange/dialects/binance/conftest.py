@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world() -> World:
-    pytest.importorskip("quotewright_simexchange.exchange.exchange", reason="the exchange object is not there yet")
     from tests.simexchange.dialects.binance.world import World
 
     return World()
