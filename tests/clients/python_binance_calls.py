@@ -9,7 +9,7 @@ from typing import Any
 
 import binance
 from binance.exceptions import BinanceAPIException
-from calls import Calls, door, raises, require, wrong
+from calls import Calls, door, raises, require, until, wrong
 
 SPOT, USDM = door("binance-spot"), door("binance-usdm")
 SYMBOL = "BTCUSDT"
@@ -62,7 +62,7 @@ def spot() -> None:
     calls.run("get_exchange_info", lambda: require("status", own.get_symbol_info(SYMBOL)["status"], "TRADING"))
     book = own.get_order_book(symbol=SYMBOL)
     calls.run("get_order_book", lambda: require("update", own.get_order_book(symbol=SYMBOL)["lastUpdateId"] > 0, True))
-    calls.run("get_recent_trades", lambda: require("id", own.get_recent_trades(symbol=SYMBOL)[-1]["id"] > 0, True))
+    calls.run("get_recent_trades", lambda: until("a print", lambda: own.get_recent_trades(symbol=SYMBOL)) and None)
     calls.run("get_ticker", lambda: require("symbol", own.get_ticker(symbol=SYMBOL)["symbol"], SYMBOL))
     calls.run("get_account", lambda: require("trades", own.get_account()["canTrade"], True))
     low = f"{float(book['bids'][0][0]) * 0.98:.2f}"

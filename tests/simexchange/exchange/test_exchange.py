@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,3 +271,12 @@ def test_statistics_are_those_of_a_day_of_market_time() -> None:
     assert (day.volume, day.quote_volume, day.count) == (Decimal(4), Decimal(395), 4)
     exchange.advance(exchange.now_ns + 24 * 3600 * SECOND)
     assert (exchange.statistics("BTCUSDT").count, exchange.statistics("BTCUSDT").last) == (0, Decimal(95))
+
+
+def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "exchange.md").read_text(encoding="utf-8")
+    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    exec(compile(code, "docs/exchange.md", "exec"), {})
+    told = capsys.readouterr().out
+    assert "OrderEvent(account='ann'" in told
+    assert "TradeEvent(symbol='BTCUSDT', trade_id=1" in told

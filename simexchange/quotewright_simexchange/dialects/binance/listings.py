@@ -10,6 +10,7 @@ from quotewright_simexchange.dialects.binance.written import fixed
 
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
+    from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import Listing
 
 MOST_TICKS = Decimal(10) ** 10
@@ -23,6 +24,11 @@ STP_MODES = {
     "DECREMENT": "decrement",
 }
 """The venue's words and the engine's."""
+
+
+def spot_listings(exchange: Exchange) -> dict[str, Listing]:
+    """Return the instruments that a spot door shows, by symbol."""
+    return {symbol: listing for symbol, listing in exchange.listings.items() if listing.kind == "spot"}
 
 
 def number(settings: Mapping[str, Any], key: str) -> Decimal | None:

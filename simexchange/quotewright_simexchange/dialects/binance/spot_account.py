@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
-from quotewright_simexchange.dialects.binance.listings import number
+from quotewright_simexchange.dialects.binance.listings import number, spot_listings
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint, account_name
 from quotewright_simexchange.dialects.binance.spot_market import find_symbol
 from quotewright_simexchange.dialects.binance.written import fixed
@@ -66,7 +66,9 @@ class SpotAccount:
         hides_zero = call.parameters.flag("omitZeroBalances")
         maker, taker = self.fees(call.account)
         held = self.exchange.balances(call.account)
-        assets = {code: None for listing in self.exchange.listings.values() for code in (listing.base, listing.quote)}
+        assets = {
+            code: None for listing in spot_listings(self.exchange).values() for code in (listing.base, listing.quote)
+        }
         return {
             "makerCommission": int(maker * 10_000),
             "takerCommission": int(taker * 10_000),
@@ -115,13 +117,13 @@ class SpotAccount:
     def fees(self, name: str, symbol: str = "") -> tuple[Decimal, Decimal]:
         """Return what an account pays as maker and as taker: its own rates, else those of *symbol* or the first one."""
         account = self.exchange.accounts[name]
-        settings = self.exchange.listings[symbol or next(iter(self.exchange.listings))].settings
+        settings = spot_listings(self.exchange)[symbol or next(iter(spot_listings(self.exchange)))].settings
         maker = number(settings, "maker_fee") if account.maker_fee is None else account.maker_fee
         taker = number(settings, "taker_fee") if account.taker_fee is None else account.taker_fee
         return maker or Decimal(0), taker or Decimal(0)
 
     def trade_fees(self, call: Call) -> object:
-        rates = {symbol: self.fees(call.account, symbol) for symbol in self.exchange.listings}
+        rates = {symbol: self.fees(call.account, symbol) for symbol in spot_listings(self.exchange)}
         return [
             {"symbol": symbol, "makerCommission": fixed(maker), "takerCommission": fixed(taker)}
             for symbol, (maker, taker) in rates.items()

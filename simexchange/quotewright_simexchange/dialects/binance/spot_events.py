@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quotewright_simexchange.dialects.binance.limits import Limits
+from quotewright_simexchange.dialects.binance.listings import spot_listings
 from quotewright_simexchange.dialects.binance.spot_orders import kind_of, status_of, stp_word
 from quotewright_simexchange.dialects.binance.streams import TimeOf
 from quotewright_simexchange.dialects.binance.users import UserHub
@@ -104,10 +105,13 @@ class SpotEvents:
         self.exchange = exchange
         self.users = users
         self.limits = limits
+        self._symbols = spot_listings(exchange)
         exchange.listen(self._take)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, OrderEvent):
+            if event.order.request.symbol not in self._symbols:
+                return
             if event.fill is not None and event.fill.quantity == event.order.filled:
                 self.limits.count_orders(event.account, self.limits.now_ns, -1)
             if event.what in EXECUTIONS and self.users.is_listening(event.account):

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
-from quotewright_simexchange.dialects.binance.listings import spot_symbol
+from quotewright_simexchange.dialects.binance.listings import spot_listings, spot_symbol
 from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
 from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Candle, Tapes, bounds
@@ -29,7 +29,7 @@ BEGINNING = 1
 def find_symbol(exchange: Exchange, parameters: Parameters, name: str = "symbol") -> str:
     """Return the symbol that a request names, which must be listed here."""
     symbol = parameters.text(name, legal=SYMBOL)
-    if symbol not in exchange.listings:
+    if symbol not in spot_listings(exchange):
         raise ApiError(-1121, "Invalid symbol.")
     return symbol
 
@@ -116,10 +116,10 @@ class SpotMarket:
         names = parameters.names("symbol", "symbols")
         status, permissions = parameters.text("symbolStatus", ""), parameters.text("permissions", "SPOT")
         symbols = []
-        for symbol in self.exchange.listings if names is None else names:
-            if symbol not in self.exchange.listings:
+        for symbol in spot_listings(self.exchange) if names is None else names:
+            if symbol not in spot_listings(self.exchange):
                 raise ApiError(-1121, "Invalid symbol.")
-            entry = spot_symbol(self.exchange.listings[symbol], self.card, self.exchange.phase(symbol))
+            entry = spot_symbol(spot_listings(self.exchange)[symbol], self.card, self.exchange.phase(symbol))
             if (not status or entry["status"] == status) and "SPOT" in permissions:
                 symbols.append(entry)
         return {
@@ -233,11 +233,11 @@ class SpotMarket:
         def answer(call: Call) -> object:
             names = call.parameters.names("symbol", "symbols")
             for name in names or ():
-                if name not in self.exchange.listings:
+                if name not in spot_listings(self.exchange):
                     raise ApiError(-1121, "Invalid symbol.")
             if names is not None and call.parameters.has("symbol"):
                 return one(names[0], call)
-            return [one(symbol, call) for symbol in names or self.exchange.listings]
+            return [one(symbol, call) for symbol in names or spot_listings(self.exchange)]
 
         return answer
 

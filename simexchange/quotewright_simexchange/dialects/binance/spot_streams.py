@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from quotewright_simexchange.dialects.binance.listings import spot_listings
 from quotewright_simexchange.dialects.binance.paced import MS_NS, BookBatch, BookPace, Paced
 from quotewright_simexchange.dialects.binance.streams import Hub, TimeOf
 from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Tapes, bounds
@@ -33,7 +34,7 @@ class SpotStreams(Hub):
         self.exchange = exchange
         self.tapes = tapes
         self.note_unserved = note_unserved
-        self._symbols = {symbol.lower(): symbol for symbol in exchange.listings}
+        self._symbols = {symbol.lower(): symbol for symbol in spot_listings(exchange)}
         self._books: dict[str, tuple[str, BookPace]] = {}
         self._paced: dict[str, tuple[frozenset[str], Paced]] = {}
         self._traded: dict[str, dict[str, None]] = {}
@@ -45,7 +46,7 @@ class SpotStreams(Hub):
     def begin(self, name: str) -> None:
         everything = ALL_MINI.fullmatch(name)
         if everything is not None:
-            self._traded[name] = dict.fromkeys(self.exchange.listings)
+            self._traded[name] = dict.fromkeys(spot_listings(self.exchange))
             pace_ns = int(everything["pace"] or 1000) * MS_NS
             self._pace(name, frozenset(("trade",)), pace_ns, lambda: self._all_mini(name))
             return
@@ -90,7 +91,7 @@ class SpotStreams(Hub):
         paced.mark()
 
     def _take(self, event: Event) -> None:
-        if not self.subscribers:
+        if not self.subscribers or getattr(event, "symbol", "").lower() not in self._symbols:
             return
         if isinstance(event, DepthEvent):
             for symbol, pace in list(self._books.values()):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
-from quotewright_simexchange.dialects.binance.listings import spot_filters
+from quotewright_simexchange.dialects.binance.listings import spot_filters, spot_listings
 from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
 from quotewright_simexchange.dialects.binance.spot_market import AVERAGE_NS, find_symbol, in_ns
@@ -247,7 +247,7 @@ class SpotTrading:
         return request
 
     def _filters(self, symbol: str) -> list[dict[str, Any]]:
-        return spot_filters(self.exchange.listings[symbol], self.card)
+        return spot_filters(spot_listings(self.exchange)[symbol], self.card)
 
     def _place(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
         self.limits.count_orders(call.account, call.now_ns)
