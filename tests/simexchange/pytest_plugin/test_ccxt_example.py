@@ -19,4 +19,4 @@ def test_the_example_runs(pytester: pytest.Pytester):
     blocks = PAGE.read_text(encoding="utf-8").split("```python\n")[1:]
     (example,) = (block.partition("```")[0] for block in blocks if "import ccxt" in block)
     pytester.makepyfile(example)
-    pytester.runpytest_inprocess(*PLUGIN, "-W", "ignore").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*PLUGIN, "-W", "ignore").assert_outcomes(passed=1)

@@ -35,7 +35,7 @@ def test_fixtures_work_together(pytester: pytest.Pytester):
             assert local_exchange.book("BTCUSDT").offers == venue_truth.book("BTCUSDT")["asks"]
         """
     )
-    pytester.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
 
 
 def test_a_failing_test_shows_the_seed_and_the_exchanges_log(pytester: pytest.Pytester):
@@ -49,7 +49,7 @@ def test_a_failing_test_shows_the_seed_and_the_exchanges_log(pytester: pytest.Py
             assert local_exchange.book("BTCUSDT").bids
         """
     )
-    result = pytester.runpytest_inprocess(*PLUGIN, "--strict-markers")
+    result = pytester.runpytest_subprocess(*PLUGIN, "--strict-markers")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([
         "*local exchange of quotewright*",
@@ -65,7 +65,7 @@ def test_a_script_that_did_not_get_what_it_expected_fails_its_test(pytester: pyt
             scripted_market("instrument BTCUSDT\\nm sells 2 at 60010\\nexpect bid 1")
         """
     )
-    result = pytester.runpytest_inprocess(*PLUGIN)
+    result = pytester.runpytest_subprocess(*PLUGIN)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*script, line 3: 'expect bid 1': expected 1, came none"])
 
@@ -88,7 +88,7 @@ def test_listings_accounts_and_seed_come_from_the_marker(pytester: pytest.Pytest
             pass
         """
     )
-    result = pytester.runpytest_inprocess(*PLUGIN)
+    result = pytester.runpytest_subprocess(*PLUGIN)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*local_exchange takes listings, seed and accounts, was given 'sed'*"])
 
@@ -104,7 +104,7 @@ def test_parallel_tests_do_not_collide_and_have_the_same_seeds(pytester: pytest.
             local_exchange.open_account("us")
         """
     )
-    pytester.runpytest_inprocess(*PLUGIN, "-n", "2").assert_outcomes(passed=6)
+    pytester.runpytest_subprocess(*PLUGIN, "-n", "2").assert_outcomes(passed=6)
 
 
 def test_tests_that_do_not_ask_pay_nothing():
@@ -142,4 +142,4 @@ def test_the_exchange_is_served_over_sockets(pytester: pytest.Pytester):
             assert exchange_doors.api_key
         """
     )
-    pytester.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
