@@ -161,12 +161,12 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
     def core() -> Work:
         core = MatchingCore()
         core.run(view, 0, standing)
-        timed = listed[standing:]
+        timed = [row[:8] for row in listed[standing:]]
 
         def work() -> MatchingCore:
             new, cancel, amend = core.new, core.cancel, core.amend
             events = 0
-            for operation, order, account, side, kind, price, quantity, tif, *_ in timed:
+            for operation, order, account, side, kind, price, quantity, tif in timed:
                 if operation == AMEND:
                     events += amend(order, account, price, quantity)
                 elif operation == NEW:
@@ -180,12 +180,12 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
     def reading() -> Work:
         core = MatchingCore()
         core.run(view, 0, standing)
-        timed = listed[standing:]
+        timed = [row[:8] for row in listed[standing:]]
 
         def work() -> MatchingCore:
             new, cancel, amend, events = core.new, core.cancel, core.amend, core.events
             trades = 0
-            for operation, order, account, side, kind, price, quantity, tif, *_ in timed:
+            for operation, order, account, side, kind, price, quantity, tif in timed:
                 if operation == AMEND:
                     amend(order, account, price, quantity)
                 elif operation == NEW:
