@@ -21,7 +21,7 @@ class Request:
     """One HTTP request; *weight* is what it takes from the venue's windows of requests."""
 
     url: str
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     weight: int = 1
