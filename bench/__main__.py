@@ -20,7 +20,10 @@ SEED = 20_240_808
 
 @attrs.frozen
 class Size:
-    """How much is done: rows, commands and frames a round, rounds, and the rows of the two tapes."""
+    """How much is done: rows, commands and frames a round, rounds, and the rows of the two tapes.
+
+    *orders* are what the server is sent a round.
+    """
 
     rows: int
     commands: int
@@ -30,11 +33,13 @@ class Size:
     small_tape_rows: int
     tape_rounds: int
     starts: int
+    orders: int
+    order_rounds: int
 
 
-FULL = Size(300_000, 200_000, 4_000, 9, 5_000_000, 500_000, 3, 9)
-QUICK = Size(60_000, 50_000, 2_000, 3, 500_000, 50_000, 1, 3)
-TINY = Size(3_000, 2_000, 200, 1, 40_000, 20_000, 1, 1)
+FULL = Size(300_000, 200_000, 4_000, 9, 5_000_000, 500_000, 3, 9, 4_000, 5)
+QUICK = Size(60_000, 50_000, 2_000, 3, 500_000, 50_000, 1, 3, 1_000, 3)
+TINY = Size(3_000, 2_000, 200, 1, 40_000, 20_000, 1, 1, 24, 1)
 
 Result = dict[str, Any]
 
@@ -146,6 +151,13 @@ def startup(size: Size) -> list[Result]:
     return [_result("startup", "start of the command line", startup.start(size.starts))]
 
 
+def server(size: Size) -> list[Result]:
+    from bench import server
+
+    measured = server.measure(size.orders, size.order_rounds)
+    return [_result("server", what, candidates) for what, candidates in measured]
+
+
 BENCHMARKS: dict[str, Callable[[Size], list[Result]]] = {
     "ladder": ladder,
     "matching": matching,
@@ -153,6 +165,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Result]]] = {
     "frames": frames,
     "receiving": receiving,
     "startup": startup,
+    "server": server,
 }
 
 
@@ -190,16 +203,22 @@ def show(found: Result) -> None:
         table.add_column("", min_width=46)
         for heading in ("processor, least", "median", "wall, median", "ratio"):
             table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("target", no_wrap=True)
+        is_served = any("per_second" in one for one in result["candidates"])
+        for heading in ("per second", "p50", "p99") if is_served else ("target",):
+            table.add_column(heading, justify="right" if is_served else "left", no_wrap=True)
         for one in result["candidates"]:
             target = one["target_ns"]
+            if is_served:
+                last = [f"{one['per_second']:,.0f}", shown(one["p50_ns"]), shown(one["p99_ns"])]
+            else:
+                last = ["" if target is None else f"{shown(target)} {_verdict(one['cpu_min_ns'] <= target)}"]
             table.add_row(
                 one["name"],
                 shown(one["cpu_min_ns"]),
                 shown(one["cpu_median_ns"]),
                 shown(one["wall_median_ns"]),
                 f"{one['ratio']:.2f}",
-                "" if target is None else f"{shown(target)} {_verdict(one['cpu_min_ns'] <= target)}",
+                *last,
             )
         if "peak_kb" in result:
             peak = result["peak_kb"]
@@ -221,6 +240,8 @@ def shown(ns: float) -> str:
         return f"{ns:.1f} ns"
     if ns < 1_000_000:
         return f"{ns / 1e3:.2f} µs"
+    if ns < 50_000_000:
+        return f"{ns / 1e6:.2f} ms"
     return f"{ns / 1e9:.3f} s"
 
 
