@@ -14,6 +14,7 @@ from anyio.streams.tls import TLSListener
 
 from quotewright.live.clock import LiveClock
 from quotewright.live.driver import LiveFeed
+from quotewright.live.transport import Transport
 from quotewright.testing.scripted import ScriptedServer
 from tests.framework.live.feeds import ToyFeed
 from tests.framework.live.test_sockets import is_good, loopback, serve_book
@@ -67,7 +68,9 @@ async def test_c01_only_a_certificate_that_is_trusted_and_names_the_host_is_take
         async with listener, anyio.create_task_group() as group:
             group.start_soon(listener.serve, server._serve)
             feed = ToyFeed(server, websocket=f"wss://127.0.0.1:{port}", connect_timeout="5s", handshake_timeout="5s")
-            feed.feed = LiveFeed(feed.session, LiveClock(), "", trusted)
+            feed.feed = LiveFeed(
+                feed.session, LiveClock(), "", lambda events: Transport(feed.session.settings, events, trusted)
+            )
             async with feed:
                 if told:
                     await feed.until(lambda: feed.connection.pause.tries >= 2)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where stamps come from: they never go back, and none comes again at or before a time that has passed."""
+
+    def now_ns(self) -> int: ...
+
+    def passed(self, until_ns: int) -> None: ...
 
 
 class LiveClock:

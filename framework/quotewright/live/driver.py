@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import anyio
 
@@ -17,12 +16,26 @@ from quotewright.live.status import report
 from quotewright.live.transport import Transport
 
 if TYPE_CHECKING:
-    from quotewright.live.clock import LiveClock
+    from quotewright.live.clock import Clock
     from quotewright.live.feed_session import FeedSession
+    from quotewright.live.orders import Order
+    from quotewright.live.transport import Events
     from quotewright.wire import Trouble
 
 SLICE = 512
 LONGEST_WAIT = 0.02
+
+
+class Carrier(Protocol):
+    """What carries out orders and reports what comes of them: real sockets, or a simulated network."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+    def carry_out(self, orders: Iterable[Order]) -> None: ...
 
 
 class LiveFeed:
@@ -33,13 +46,17 @@ class LiveFeed:
     """
 
     def __init__(
-        self, session: FeedSession, clock: LiveClock, name: str = "", trusted: ssl.SSLContext | None = None
+        self,
+        session: FeedSession,
+        clock: Clock,
+        name: str = "",
+        transport: Callable[[Events], Carrier] | None = None,
     ) -> None:
         self.session = session
         self.clock = clock
         self.name = name
         self.queue = FrameQueue(session.settings.queue_limit, self._classify)
-        self.transport = Transport(session.settings, self, trusted)
+        self.transport: Carrier = Transport(session.settings, self) if transport is None else transport(self)
         self.lag_ns = 0
         """How long the newest frame taken had waited."""
         self.longest_lag_ns = 0
@@ -48,16 +65,24 @@ class LiveFeed:
 
     async def __aenter__(self) -> Self:
         await self.transport.__aenter__()
-        self.session.start(self.clock.now_ns())
-        self.transport.carry_out(self.session.take_orders())
+        self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        self.stop()
+        return await self.transport.__aexit__(kind, error, trace)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self.session.start(self.clock.now_ns())
+        self.transport.carry_out(self.session.take_orders())
+
+    def stop(self) -> None:
+        """Leave the venue."""
         self.session.stop(self.clock.now_ns())
         self.transport.carry_out(self.session.take_orders())
-        return await self.transport.__aexit__(kind, error, trace)
 
     # What the transport reports; it is queued.
 
@@ -164,6 +189,10 @@ class LiveFeed:
         while not is_done():
             self.process()
             await self.wait()
+
+    def wake(self) -> None:
+        """Let :meth:`wait` return: something has happened elsewhere that the run should look at."""
+        self._wake.set()
 
     def _give_up(self) -> None:
         """Let the books whose updates were shed be stale from here; they are made good again."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,18 +16,18 @@ from quotewright.feed import FeedAdapter
 from quotewright.kernel.codes import NEVER
 from quotewright.live.backoff import Backoff
 from quotewright.live.budget import Windows
-from quotewright.live.driver import LiveFeed
+from quotewright.live.driver import Carrier, LiveFeed
 from quotewright.live.feed_session import FeedSession
 from quotewright.live.requests import RequestQueue
 from quotewright.live.settings import LiveSettings
 from quotewright.live.source import LiveNotes, LiveSource, sink_of
-from quotewright.live.transport import Transport
+from quotewright.live.transport import Events, Transport
 from quotewright.model.names import NameTable
 from quotewright.wiring import Market
 
 if TYPE_CHECKING:
     from quotewright.config.model import FeedTable
-    from quotewright.live.clock import LiveClock
+    from quotewright.live.clock import Clock, LiveClock
     from quotewright.live.feed_session import Recorder
     from quotewright.model.instrument import Instrument
     from quotewright.plugin.registry import PluginSet
@@ -179,10 +180,31 @@ async def prepare(
     """
     settings = adapter.live or LiveSettings()
     everything, answers = await fetch_instruments(adapter, settings, clock, where, trusted)
-    instruments = chosen(everything, names, where)
     if recorder is not None:
+        chosen(everything, names, where)  # nothing is recorded of a feed that cannot be
         for answer in answers:
             recorder.message("rest", answer.url, answer.body, answer.receive_ns)
+    transport = partial(Transport, settings, trusted=trusted)
+    return put_together(adapter, everything, names, clock, where, transport, seed, recorder)
+
+
+def put_together(
+    adapter: FeedAdapter,
+    everything: Iterable[Instrument],
+    names: Iterable[str],
+    clock: Clock,
+    where: str,
+    transport: Callable[[Events], Carrier],
+    seed: int = 0,
+    recorder: Recorder | None = None,
+) -> LiveMarket:
+    """Put together what a live market takes of the instruments that the venue lists; nothing is subscribed yet.
+
+    *transport* makes what carries out the feed's orders: sockets, or a simulated network.
+    """
+    settings = adapter.live or LiveSettings()
+    everything = list(everything)
+    instruments = chosen(everything, names, where)
     adapter.subscribe(instruments)
     source = LiveSource()
     sink = sink_of(source, instruments)
@@ -194,7 +216,7 @@ async def prepare(
     session = FeedSession(
         adapter, adapter.wire(), settings, sink, notes, random.Random(seed), instruments, recorder, tiers
     )
-    feed = LiveFeed(session, clock, where, trusted)
+    feed = LiveFeed(session, clock, where, transport)
     return LiveMarket(
         feed=feed, source=source, market=Market(source=source, instruments=instruments, start_ns=start_ns)
     )
