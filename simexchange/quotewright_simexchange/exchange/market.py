@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from decimal import Decimal
+from itertools import islice
 
 import attrs
 
@@ -45,26 +47,34 @@ class MarketBook:
     def __init__(self) -> None:
         self.sequence = 0
         self.sides: dict[str, dict[Decimal, Decimal]] = {"bid": {}, "ask": {}}
+        self._prices: dict[str, list[Decimal]] = {"bid": [], "ask": []}
+        """Of each side, from low to high."""
 
     def change(self, side: str, price: Decimal, quantity: Decimal) -> None:
-        levels = self.sides[side]
+        levels, prices = self.sides[side], self._prices[side]
         if quantity:
+            if price not in levels:
+                insort(prices, price)
             levels[price] = quantity
-        else:
-            levels.pop(price, None)
+        elif levels.pop(price, None) is not None:
+            del prices[bisect_left(prices, price)]
 
     def best(self, side: str) -> Decimal | None:
-        levels = self.sides[side]
-        if not levels:
+        prices = self._prices[side]
+        if not prices:
             return None
-        return max(levels) if side == "bid" else min(levels)
+        return prices[-1] if side == "bid" else prices[0]
 
     def top(self, levels: int) -> Book:
         """Return *levels* a side, all if that is negative."""
-        bids = sorted(self.sides["bid"].items(), reverse=True)
-        offers = sorted(self.sides["ask"].items())
-        most = None if levels < 0 else levels
-        return Book(sequence=self.sequence, bids=bids[:most], offers=offers[:most])
+        bids, offers = self._prices["bid"], self._prices["ask"]
+        most = max(len(bids), len(offers)) if levels < 0 else levels
+        bid_sizes, offer_sizes = self.sides["bid"], self.sides["ask"]
+        return Book(
+            sequence=self.sequence,
+            bids=[(price, bid_sizes[price]) for price in islice(reversed(bids), most)],
+            offers=[(price, offer_sizes[price]) for price in offers[:most]],
+        )
 
 
 class Market:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import islice
 
 from quotewright.errors import ConfigError, NotFoundError
 from quotewright_simexchange.exchange.accounts import Account, Position
@@ -125,7 +126,7 @@ class Views:
         """Return the last *limit* prints, oldest first; 10,000 are kept."""
         self._listing(symbol)
         recent = self._markets[symbol].recent
-        return list(recent)[-limit:] if limit > 0 else []
+        return list(islice(reversed(recent), limit))[::-1] if limit > 0 else []
 
     def statistics(self, symbol: str) -> Day:
         """Return the prints of the last 24 hours of market time, summed up."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 STATUSES = {-1003: 429, -1015: 429, -2014: 401, -2015: 401}
 """HTTP status of codes for which a card has none of its own; every other is 400."""
 
@@ -58,4 +59,4 @@ def of_reason(card: VenueCard, reason: str, codes: tuple[int, ...], otherwise: s
 
 def encode(value: object) -> bytes:
     """Return *value* as JSON without blanks, as the venue writes it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value).encode()

@@ -19,6 +19,9 @@ ASSET_DECIMALS = 8
 
 def split(raw: bytes) -> list[tuple[str, str]]:
     """Return the pairs of form-encoded *raw*, as often as they stand there; an absent ``=`` is an empty value."""
+    if b"%" not in raw and b"+" not in raw:
+        parts = [part.partition("=") for part in raw.decode("utf-8", "replace").split("&") if part]
+        return [(name, value) for name, _, value in parts]
     pairs = []
     for part in raw.split(b"&"):
         if part:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from quotewright_simexchange.dialects.binance.errors import encode
 from quotewright_simexchange.dialects.binance.frames import FrameSession
 from quotewright_simexchange.dialects.binance.keepalive import Pace
+from quotewright_simexchange.dialects.binance.listings import spot_listings
+from quotewright_simexchange.dialects.binance.mean import MeanPrices
 from quotewright_simexchange.dialects.binance.parameters import split
 from quotewright_simexchange.dialects.binance.routes import RestDoor
 from quotewright_simexchange.dialects.binance.spot_account import SpotAccount
@@ -46,9 +48,10 @@ class SpotDoor(RestDoor):
         self.users = UserHub()
         self.streams = SpotStreams(exchange, self.tapes, self.note_unserved)
         self.events = SpotEvents(exchange, self.users, self.limits)
-        self.market = SpotMarket(exchange, card, self.limits, self.tapes)
+        means = MeanPrices(exchange, spot_listings(exchange))
+        self.market = SpotMarket(exchange, card, self.limits, self.tapes, means)
         self.account = SpotAccount(exchange, has_listen_keys=has_listen_keys)
-        self.trading = SpotTrading(exchange, card, self.limits, self.account.fees)
+        self.trading = SpotTrading(exchange, card, self.limits, self.account.fees, means)
         limits = card.limits
         self.pace = Pace(
             life_ns=int(limits.connection_life) or Pace().life_ns,

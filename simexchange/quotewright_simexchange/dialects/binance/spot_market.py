@@ -17,12 +17,12 @@ from quotewright_simexchange.dialects.binance.written import fixed, levels
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
     from quotewright_simexchange.dialects.binance.limits import Limits
+    from quotewright_simexchange.dialects.binance.mean import MeanPrices
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import TradeEvent
 
 SYMBOL = "^[A-Z0-9-_.]{1,20}$"
 DAY_NS = 86_400_000_000_000
-AVERAGE_NS = 300_000_000_000
 BEGINNING = 1
 
 
@@ -84,11 +84,12 @@ def in_ns(time: int) -> int:
 class SpotMarket:
     """What everybody may ask."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, tapes: Tapes) -> None:
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, tapes: Tapes, means: MeanPrices) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
         self.tapes = tapes
+        self.means = means
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return what is served over REST, and under which name over the WebSocket API."""
@@ -181,15 +182,11 @@ class SpotMarket:
 
     def average(self, call: Call) -> object:
         symbol = find_symbol(self.exchange, call.parameters)
-        trades = self.exchange.recent_trades(symbol, 10_000)
-        late = [trade for trade in trades if trade.event_ns > self.exchange.now_ns - AVERAGE_NS]
-        volume = sum((trade.quantity for trade in late), Decimal(0))
-        value = sum((trade.quantity * trade.price for trade in late), Decimal(0))
-        price = value / volume if volume else trades[-1].price if trades else None
+        last = self.means.last(symbol)
         return {
             "mins": 5,
-            "price": fixed(price),
-            "closeTime": call.time(trades[-1].event_ns) if trades else 0,
+            "price": fixed(self.means.mean(symbol)),
+            "closeTime": 0 if last is None else call.time(last.event_ns),
         }
 
     def day(self, symbol: str, call: Call) -> dict[str, Any]:

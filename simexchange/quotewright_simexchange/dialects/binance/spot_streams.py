@@ -141,11 +141,11 @@ class SpotStreams(Hub):
         symbol, name = event.symbol, f"{event.symbol.lower()}@bookTicker"
         if name not in self.subscribers:
             return
-        top = self._top(symbol)
+        book = self.exchange.book(symbol, 1)
+        top = (tuple(book.bids), tuple(book.offers))
         if top != self._best.get(symbol):
             self._best[symbol] = top
-            best = _best(self.exchange.book(symbol, 1))
-            self.publish(name, lambda time: {"u": event.sequence, "s": symbol, **best})
+            self.publish(name, lambda time: {"u": event.sequence, "s": symbol, **_best(book)})
 
     def _diff(self, name: str, symbol: str, batch: BookBatch) -> None:
         now_ns = self.exchange.now_ns

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
-from quotewright_simexchange.dialects.binance.listings import spot_filters, spot_listings
+from quotewright_simexchange.dialects.binance.listings import spot_filters
 from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
-from quotewright_simexchange.dialects.binance.spot_market import AVERAGE_NS, find_symbol, in_ns
+from quotewright_simexchange.dialects.binance.spot_market import find_symbol, in_ns
 from quotewright_simexchange.dialects.binance.spot_orders import (
     canceled_json,
     check_filters,
@@ -24,11 +24,12 @@ from quotewright_simexchange.dialects.binance.spot_orders import (
     stp_word,
 )
 from quotewright_simexchange.dialects.binance.written import fixed
-from quotewright_simexchange.exchange.records import OrderRecord, OrderRequest, Refused
+from quotewright_simexchange.exchange.records import Listing, OrderRecord, OrderRequest, Refused
 
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
     from quotewright_simexchange.dialects.binance.limits import Limits
+    from quotewright_simexchange.dialects.binance.mean import MeanPrices
     from quotewright_simexchange.exchange.exchange import Exchange
 
 UNKNOWN_ORDER = ApiError(-2011, "Unknown order sent.")
@@ -41,12 +42,14 @@ Fees: TypeAlias = "Callable[[str, str], tuple[Decimal, Decimal]]"
 class SpotTrading:
     """What an account does and asks about its orders."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, fees: Fees) -> None:
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, fees: Fees, means: MeanPrices) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
         self.fees = fees
+        self.means = means
         self.cancel_ids = 0
+        self._known_filters: dict[str, tuple[Listing, list[dict[str, Any]]]] = {}
 
     def endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
         """Return what is served, by (verb, path) of REST and method of the WebSocket API."""
@@ -233,12 +236,7 @@ class SpotTrading:
 
     def reference(self, symbol: str) -> Decimal | None:
         """Return the mean price of the last minutes, against which prices and market orders' values are held."""
-        trades = self.exchange.recent_trades(symbol, 1000)
-        late = [trade for trade in trades if trade.event_ns > self.exchange.now_ns - AVERAGE_NS]
-        volume = sum((trade.quantity for trade in late), Decimal(0))
-        if volume:
-            return sum((trade.price * trade.quantity for trade in late), Decimal(0)) / volume
-        return trades[-1].price if trades else None
+        return self.means.mean(symbol)
 
     def _read(self, call: Call) -> OrderRequest:
         symbol = find_symbol(self.exchange, call.parameters)
@@ -247,7 +245,11 @@ class SpotTrading:
         return request
 
     def _filters(self, symbol: str) -> list[dict[str, Any]]:
-        return spot_filters(spot_listings(self.exchange)[symbol], self.card)
+        listing = self.exchange.listings[symbol]
+        known = self._known_filters.get(symbol)
+        if known is None or known[0] is not listing:
+            known = self._known_filters[symbol] = (listing, spot_filters(listing, self.card))
+        return known[1]
 
     def _place(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
         self.limits.count_orders(call.account, call.now_ns)

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from decimal import ROUND_DOWN, Context, Decimal
 
 WIDE = Context(prec=60)
+_ZERO = Decimal(0)
+_STEPS = [Decimal(1).scaleb(-decimals) for decimals in range(40)]
 
 
 def fixed(value: Decimal | None, decimals: int = 8) -> str:
     """Return *value* with *decimals* decimals; None is zero."""
     if value is None:
-        value = Decimal(0)
-    text = f"{value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN, context=WIDE):f}"
-    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+        value = _ZERO
+    text = format(value.quantize(_STEPS[decimals], ROUND_DOWN, WIDE), "f")
+    return text[1:] if text[0] == "-" and not text.strip("-0.") else text
 
 
 def levels(side: Iterable[tuple[Decimal, Decimal]], decimals: int = 8) -> list[list[str]]:
