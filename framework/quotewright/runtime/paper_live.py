@@ -115,14 +115,18 @@ class LiveRun:
 
     async def run(self, until_ns: int) -> None:
         """Go on until *until_ns* or until the run is stopped."""
-        session, feed = self.session, self.market.feed
-        while not session.is_stopped and session.now_ns < until_ns:
-            feed.process()
-            settled_ns = feed.settled_ns()
-            if settled_ns > session.now_ns:
-                session.advance(min(until_ns, settled_ns))
+        while not self.session.is_stopped and self.session.now_ns < until_ns:
+            self.turn(until_ns)
             self._tell()
-            await feed.wait()
+            await self.market.feed.wait()
+
+    def turn(self, until_ns: int) -> None:
+        """Process what has come, then let the pipeline go as far as nothing can come before, at most to *until_ns*."""
+        session, feed = self.session, self.market.feed
+        feed.process()
+        settled_ns = feed.settled_ns()
+        if settled_ns > session.now_ns:
+            session.advance(min(until_ns, settled_ns))
 
     def _tell(self) -> None:
         if self.watcher is not None:
@@ -130,11 +134,11 @@ class LiveRun:
         now = time.monotonic()
         if now - self._told >= STATUS_SECONDS:
             self._told = now
-            self._look_for_crossed()
+            self.look_for_crossed()
             self.flush()
             self.write_status()
 
-    def _look_for_crossed(self) -> None:
+    def look_for_crossed(self) -> None:
         """Ask anew for books that the pipeline has found bad, such as one that stays crossed."""
         feed = self.market.feed.session
         now_ns = self.session.now_ns

@@ -59,7 +59,7 @@ class Session:
     """A run in the making. ``verb`` is ``backtest`` or ``paper``; *folder* None keeps everything in memory.
 
     *span_ns* is how much market time the run is expected to take, 0 if that is not known: it sets how often the
-    record samples.
+    record samples. *recorder* is told of everything; None: one is made.
     """
 
     def __init__(
@@ -72,12 +72,13 @@ class Session:
         span_ns: int = 0,
         record_inputs: bool = False,
         live: Market | None = None,
+        recorder: RunRecorder | None = None,
     ) -> None:
         self.verb = verb
         self.config = config
         self.plugins = plugins
         self.folder = folder
-        self.recorder = RunRecorder()
+        self.recorder = recorder or RunRecorder()
         sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
         self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns, live)
         if tape is not None:

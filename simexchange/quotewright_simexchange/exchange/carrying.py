@@ -71,6 +71,10 @@ class Carrying(Views):
         """Do not make the call of that number."""
         self._schedule.forget(number)
 
+    def due_ns(self) -> int | None:
+        """Return when the next call is due, None if nothing is."""
+        return self._schedule.next_ns()
+
     # Events.
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
