@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from quotewright_simexchange.dialects.binance.coins import coins
 from quotewright_simexchange.dialects.binance.errors import ApiError, encode
 from quotewright_simexchange.dialects.binance.frames import FrameSession
 from quotewright_simexchange.dialects.binance.keepalive import SECOND_NS, Pace
@@ -14,6 +15,7 @@ from quotewright_simexchange.dialects.binance.streams import StreamSession, aske
 from quotewright_simexchange.dialects.binance.tape import Tapes
 from quotewright_simexchange.dialects.binance.usdm_account import UsdmAccounts
 from quotewright_simexchange.dialects.binance.usdm_funding import Fundings
+from quotewright_simexchange.dialects.binance.usdm_history import Incomes
 from quotewright_simexchange.dialects.binance.usdm_market import UsdmMarket
 from quotewright_simexchange.dialects.binance.usdm_streams import PUBLIC, UsdmHub
 from quotewright_simexchange.dialects.binance.usdm_trading import UsdmTrading
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 API_PATH = "/ws-fapi/v1"
 CONNECT_WEIGHT = 5
 SPOT_FRAMES = ("userDataStream.subscribe", "userDataStream.subscribe.signature", "userDataStream.unsubscribe")
-SIDE_LISTS = ("capital/config/getall", "margin/allPairs", "margin/isolated/allPairs")
+SIDE_LISTS = ("margin/allPairs", "margin/isolated/allPairs")
 """What clients ask of the venue's other services before their first order; there is nothing of it here."""
 
 
@@ -82,6 +84,11 @@ class UsdmDoor(RestDoor):
         self.events = UserEvents(exchange, self.symbols, self.keys)
         self.users = UserHub()
         nothing = Endpoint(lambda _: [], 1, "key")
+        self.incomes = Incomes(exchange, self.symbols)
+        self.endpoints.update(self.incomes.endpoints())
+        self.endpoints["GET", "/sapi/v1/capital/config/getall"] = Endpoint(
+            lambda call: coins(exchange, call.account), 10, "read"
+        )
         for served in (self.market, self.trading, self.accounts, self.keys):
             self.endpoints.update(served.endpoints())
             self.methods.update(served.methods())

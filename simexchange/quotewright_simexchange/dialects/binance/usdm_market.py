@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
-from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Candle, Tapes, bounds
+from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Candle, Tape, Tapes, bounds
 from quotewright_simexchange.dialects.binance.usdm_funding import EIGHT_HOURS_NS, Fundings
+from quotewright_simexchange.dialects.binance.usdm_history import ReferenceTapes, reference_json
 from quotewright_simexchange.dialects.binance.usdm_listings import usdm_symbol
 from quotewright_simexchange.dialects.binance.usdm_words import MS_NS, Symbols, price_text, size_text, venue_symbol
 from quotewright_simexchange.dialects.binance.written import fixed
@@ -39,6 +40,7 @@ class UsdmMarket:
         self.symbols = symbols
         self.tapes = tapes
         self.fundings = fundings
+        self.references = ReferenceTapes(exchange)
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return what is served over REST."""
@@ -51,6 +53,10 @@ class UsdmMarket:
             "v1/historicalTrades": Endpoint(self.old_trades, 20, "key"),
             "v1/aggTrades": Endpoint(self.aggregates, 20),
             "v1/klines": Endpoint(self.klines, 5),
+            "v1/continuousKlines": Endpoint(self.continuous_klines, 5),
+            "v1/markPriceKlines": Endpoint(self._reference_klines("symbol", self.references.marks), 5),
+            "v1/indexPriceKlines": Endpoint(self._reference_klines("pair", self.references.indices), 5),
+            "v1/premiumIndexKlines": Endpoint(self._reference_klines("symbol", self.references.premiums), 5),
             "v1/ticker/24hr": Endpoint(self._each(self.day), _one_or_all(1, 40)),
             "v1/ticker/price": Endpoint(self._each(self.last), _one_or_all(1, 2)),
             "v2/ticker/price": Endpoint(self._each(self.last), _one_or_all(1, 2)),
@@ -143,8 +149,24 @@ class UsdmMarket:
         return [aggregate_json(trade, listing) for trade in (found[:limit] if is_from else found[-limit:])]
 
     def klines(self, call: Call) -> object:
+        listing = self._listing(call.parameters)
+        return [candle_json(candle, listing) for candle in self._candles(call, self.tapes.of(listing.symbol))]
+
+    def continuous_klines(self, call: Call) -> object:
         parameters = call.parameters
-        listing = self._listing(parameters)
+        listing = self.symbols.find(parameters.text("pair"))
+        parameters.choice("contractType", ("PERPETUAL",), None, -1130)
+        return [candle_json(candle, listing) for candle in self._candles(call, self.tapes.of(listing.symbol))]
+
+    def _reference_klines(self, name: str, tapes: dict[str, Tape]) -> Callable[[Call], object]:
+        def answer(call: Call) -> object:
+            listing = self.symbols.find(call.parameters.text(name))
+            return [reference_json(candle) for candle in self._candles(call, tapes.get(listing.symbol, Tape()))]
+
+        return answer
+
+    def _candles(self, call: Call, tape: Tape) -> Iterator[Candle]:
+        parameters = call.parameters
         interval = parameters.choice("interval", INTERVALS, None, -1120, "interval")
         limit = parameters.integer("limit", 500, low=1, high=1500)
         start, end = _times(parameters)
@@ -157,8 +179,8 @@ class UsdmMarket:
                     break
                 start = before
             start = bounds(interval, start)[0]
-        candles = self.tapes.of(listing.symbol).candles(interval, start, end)
-        return [candle_json(candle, listing) for candle in islice(candles, limit) if candle.start_ns >= start]
+        candles = tape.candles(interval, start, end)
+        return (candle for candle in islice(candles, limit) if candle.start_ns >= start)
 
     def day(self, listing: Listing) -> dict[str, Any]:
         day = self.exchange.statistics(listing.symbol)

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 DONE = {"code": 200, "msg": "The operation of cancel all open order is done."}
 MOST_CANCELS = 10
+CANCEL_LISTS = {
+    "orderIdList": "orderId",
+    "origClientOrderIdList": "origClientOrderId",
+    "orderidlist": "orderId",
+    "origclientorderidlist": "origClientOrderId",
+}
+"""What a batch of cancels is named by; clients write it in small letters too, and the venue takes it."""
 UNSENT = "Param 'orderId' or 'origClientOrderId' must be sent, but both were empty/null!"
 
 
@@ -223,13 +230,13 @@ class UsdmTrading:
     def cancel_batch(self, call: Call) -> object:
         parameters = call.parameters
         self._listing(parameters)
-        name = "orderIdList" if parameters.has("orderIdList") else "origClientOrderIdList"
-        if not parameters.has(name):
+        name = next((name for name in CANCEL_LISTS if parameters.has(name)), None)
+        if name is None:
             raise missing("orderIdList")
         wanted = _list(parameters, name)
         if not 0 < len(wanted) <= MOST_CANCELS:
             raise ApiError(-4083, f"Number of cancelled orders should be 1 to {MOST_CANCELS}, was {len(wanted)}.")
-        key = "orderId" if name == "orderIdList" else "origClientOrderId"
+        key = CANCEL_LISTS[name]
         each = ({"symbol": parameters.text("symbol"), key: value} for value in wanted)
         return [_attempt(partial(self._cancel, call.account, Parameters.of_json(one))) for one in each]
 

@@ -350,7 +350,6 @@ def test_unknown_endpoints_are_answered_in_the_venues_form_and_counted(world: Wo
 
 # What clients read before they trade: (verb, path, query) as captured, signed or not.
 SIDE = [
-    ("/sapi/v1/capital/config/getall", True, []),
     ("/sapi/v1/margin/isolated/allPairs", True, []),
     ("/sapi/v1/margin/allPairs", True, []),
 ]
@@ -360,6 +359,16 @@ SIDE = [
 def test_side_endpoints(world: World, path: str, is_signed: bool, wanted: object) -> None:
     assert world.sent("GET", path, "recvWindow=10000") == wanted
     assert world.got("/dapi/v1/exchangeInfo")["symbols"] == []
+
+
+def test_the_wallet_lists_the_coins_with_what_the_account_has(world: World) -> None:
+    coins = {coin["coin"]: coin for coin in world.sent("GET", "/sapi/v1/capital/config/getall", "recvWindow=10000")}
+    balances = world.exchange.balances("me")
+    assert {"BTC", "USDT"} <= coins.keys()
+    assert {name: Decimal(coin["free"]) for name, coin in coins.items() if name in balances} == {
+        name: free for name, (free, _) in balances.items()
+    }
+    assert not any(coin["depositAllEnable"] or coin["withdrawAllEnable"] for coin in coins.values())
 
 
 def test_listen_keys_of_old_clients(world: World) -> None:
