@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 EXECUTION_INTERFACE_VERSION = 1
 
-Ask = Literal["place", "amend", "cancel", "cancel_all", "order", "open_orders", "fills", "account", "login", "renew"]
+Ask = Literal[
+    "place", "amend", "cancel", "cancel_all", "order", "open_orders", "fills", "account", "login", "renew", "countdown"
+]
 """What a signed request is about; an answer is read by it. ``place``, ``amend`` and ``cancel`` are writes."""
 
 Status = Literal["pending", "open", "filled", "canceled", "rejected"]

@@ -29,6 +29,7 @@ cdef class Desk:
     cdef readonly Quotes quotes
     cdef public bint is_stopped
     cdef public bint is_waiting
+    cdef public bint is_cut_off
     cdef public long long wakes
     cdef readonly bint on_best
     cdef readonly bint on_trade
@@ -64,6 +65,8 @@ cdef class Pipeline:
     cpdef bint cancel_off_grid(self, Desk desk) except -1
     @cython.locals(view=View, filled=list, venue=Venue, report=object, order=Order, desk=Desk)
     cpdef bint take_reports(self, long long now_ns) except -1
+    @cython.locals(desk=Desk)
+    cpdef bint reach(self, Venue venue, bint is_good, list woken) except -1
     @cython.locals(mid2=cython.longlong)
     cpdef bint book_fill(self, object report, Order order, View view) except -1
     @cython.locals(view=View, position=cython.longlong, timer=Timer, rule=RiskRule)

@@ -32,7 +32,7 @@ from quotewright.kernel.source import RowSource
 from quotewright.kernel.strategy import Quotes, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
-from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder
+from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder, VenueState
 
 if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
@@ -89,6 +89,8 @@ class Desk:
         self.quotes = Quotes()
         self.is_stopped = False
         self.is_waiting = False
+        self.is_cut_off = False
+        """Whether orders cannot be entered or followed at the venue now."""
         self.wakes = 0
         self.on_best = bool(strategy.wake_on_best)
         self.on_trade = bool(strategy.wake_on_trade)
@@ -258,6 +260,10 @@ class Pipeline:
         filled: list[Desk] = []
         for venue in self.venues:
             for report in venue.take_reports(now_ns):
+                if isinstance(report, VenueState):
+                    self.recorder.on_report(now_ns, self.rows_consumed, report, None)
+                    self.reach(venue, report.is_good, filled)
+                    continue
                 order = self.manager.on_report(report, now_ns)
                 self.recorder.on_report(now_ns, self.rows_consumed, report, order)
                 if order is None:
@@ -286,6 +292,18 @@ class Pipeline:
             self.enforce()
         for desk in filled:
             self.wake(desk)
+        return True
+
+    def reach(self, venue: Venue, is_good: bool, woken: list[Desk]) -> bool:
+        """Pull the quotes at a venue that cannot be reached or followed; quote there again once it can."""
+        for desk in self.desks:
+            if desk.venue is not venue:
+                continue
+            desk.is_cut_off = not is_good
+            if not is_good:
+                self.cancel_view(desk.view)
+            elif desk not in woken:
+                woken.append(desk)
         return True
 
     def book_fill(self, report: Fill, order: Order, view: View) -> bool:
@@ -335,7 +353,7 @@ class Pipeline:
         view = desk.view
         if desk.is_stopped or not view.was_good or self.is_stopping or self.gate.state >= HALT:
             return False
-        if desk.is_waiting or view.status > POST_ONLY:
+        if desk.is_waiting or desk.is_cut_off or view.status > POST_ONLY:
             return False
         quotes = desk.quotes
         quotes.clear()
@@ -357,9 +375,11 @@ class Pipeline:
         return True
 
     def has_no_owner(self, view: View) -> bool:
-        """Return whether nobody minds the orders of *view*: the run ends, its book is bad, its strategy has stopped."""
+        """Return whether nobody minds the orders of *view*: run, strategy, book or the way to its venue have ended."""
         desk = self.desk_of[view.instrument_id]
-        return self.is_stopping or not view.was_good or desk is None or desk.is_stopped or not view.takes_orders()
+        if desk is None or desk.is_stopped or desk.is_cut_off:
+            return True
+        return self.is_stopping or not view.was_good or not view.takes_orders()
 
     def stop_desk(self, desk: Desk, error: BaseException) -> bool:
         """Stop a strategy that raised: its orders are cancelled, the rest of the run goes on."""

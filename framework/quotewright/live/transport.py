@@ -27,7 +27,7 @@ from quotewright.config.masking import masked
 from quotewright.live.orders import AbortSocket, CloseSocket, Fetch, OpenSocket, Order, SendPing, SendText
 
 if TYPE_CHECKING:
-    from quotewright.live.settings import LiveSettings
+    from quotewright.config.units import Duration
     from quotewright.wire import Request
 
 ABNORMAL = 1006
@@ -39,6 +39,17 @@ READ_BUFFER = 256 * 1024
 # Looking a member of an enum up costs as much as reading a small frame.
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 _PING, _PONG, _CLOSE = WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE
+
+
+class Settings(Protocol):
+    """What a transport is told of addresses and patience."""
+
+    websocket: str
+    rest: str
+    proxy: str
+    connect_timeout: Duration
+    request_timeout: Duration
+    frame_limit: int
 
 
 class Events(Protocol):
@@ -192,7 +203,7 @@ class Transport:
 
     def __init__(
         self,
-        settings: LiveSettings,
+        settings: Settings,
         events: Events,
         trusted: ssl.SSLContext | None = None,
         most_body: int = MOST_BODY,

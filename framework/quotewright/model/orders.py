@@ -203,4 +203,16 @@ class OrderUnknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown"):
     reason: str
 
 
-Report: TypeAlias = Accepted | Rejected | Fill | Canceled | CancelRejected | Amended | AmendRejected | OrderUnknown
+class VenueState(msgspec.Struct, frozen=True, kw_only=True, tag="venue"):
+    """Whether orders can be entered and followed at the venue now. It concerns no single order: its number is 0."""
+
+    event_ns: int
+    receive_ns: int
+    is_good: bool
+    reason: str = ""
+    order_number: int = 0
+
+
+Report: TypeAlias = (
+    Accepted | Rejected | Fill | Canceled | CancelRejected | Amended | AmendRejected | OrderUnknown | VenueState
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from quotewright.feed import BookState
 from quotewright.kernel.codes import BOOK_GOOD, NEVER
 from quotewright.live.clock import LiveClock
 from quotewright.live.depth import DepthWatch
+from quotewright.live.driver import LONGEST_WAIT
 from quotewright.live.market import LiveMarket, live_adapter, prepare
-from quotewright.runtime.session import Outcome, Session, Watcher, interruptible
+from quotewright.live.venue import LiveVenue
+from quotewright.runtime.session import GRACE_NS, Outcome, Session, Watcher, interruptible
 from quotewright.tape.tape import TapeInfo
 from quotewright.tape.writer import TapeWriter
 
@@ -80,10 +83,15 @@ async def _paper_live(
     try:
         with interruptible(session):
             with session.contained():
-                async with market.feed:
+                async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(market.feed)
+                    for venue in run.venues:
+                        await stack.enter_async_context(venue.at_work(market.feed.clock, market.feed.wake))
                     try:
                         await run.run(session.start_ns + span_ns if span_ns else NEVER)
                     finally:  # how it stood when the run ended, before it is closed
+                        with anyio.CancelScope(shield=True):
+                            await run.leave()
                         run.ended = run.report()
             outcome = session.finish()
         outcome.summary["feeds"] = run.ended or run.report()
@@ -94,6 +102,14 @@ async def _paper_live(
         if writer is not None:
             writer.abort()
     return outcome
+
+
+def _is_clean(venue: LiveVenue) -> bool:
+    return venue.is_clean
+
+
+def _is_checked(venue: LiveVenue) -> bool:
+    return venue.is_checked or not venue.is_clean
 
 
 class LiveRun:
@@ -112,21 +128,45 @@ class LiveRun:
         self._told = 0.0
         self._bad_since: dict[str, int] = {}
         self._depth = DepthWatch()
+        self.venues = [one for one in session.wired.venues.values() if isinstance(one, LiveVenue)]
+        """Venues that are reached over the network, in the order of the config."""
 
     async def run(self, until_ns: int) -> None:
         """Go on until *until_ns* or until the run is stopped."""
         while not self.session.is_stopped and self.session.now_ns < until_ns:
             self.turn(until_ns)
             self._tell()
-            await self.market.feed.wait()
+            await self.market.feed.wait(self.patience())
 
     def turn(self, until_ns: int) -> None:
         """Process what has come, then let the pipeline go as far as nothing can come before, at most to *until_ns*."""
         session, feed = self.session, self.market.feed
         feed.process()
-        settled_ns = feed.settled_ns()
+        for venue in self.venues:
+            venue.process()
+        settled_ns = min([feed.settled_ns(), *(venue.settled_ns() for venue in self.venues)])
         if settled_ns > session.now_ns:
             session.advance(min(until_ns, settled_ns))
+
+    async def leave(self) -> None:
+        """Cancel what is open at live venues and wait, a while, until they have said that nothing is."""
+        if not self.venues:
+            return
+        self.session.begin_end()
+        clock = self.market.feed.clock
+        for is_done, ask in ((_is_clean, LiveVenue.leave), (_is_checked, LiveVenue.check_left)):
+            until_ns = clock.now_ns() + GRACE_NS
+            for venue in self.venues:
+                ask(venue)
+            while clock.now_ns() < until_ns and not all(is_done(venue) for venue in self.venues):
+                self.turn(NEVER)
+                await self.market.feed.wait(self.patience())
+        self.turn(NEVER)
+
+    def patience(self) -> float:
+        """Return how many seconds may pass until a live venue wants to be looked at."""
+        due_ns = min((venue.deadline_ns for venue in self.venues), default=NEVER)
+        return min(LONGEST_WAIT, max(0.0, (due_ns - self.market.feed.clock.now_ns()) / 1e9))
 
     def _tell(self) -> None:
         if self.watcher is not None:
@@ -190,4 +230,7 @@ def status_of(session: Session, feeds: dict[str, Any]) -> dict[str, Any]:
         "fills": session.recorder.fill_count,
         "risk_state": session.wired.gate.state,
         "feeds": feeds,
+        "venues": {
+            name: venue.report() for name, venue in session.wired.venues.items() if isinstance(venue, LiveVenue)
+        },
     }

@@ -98,6 +98,7 @@ class Session:
         self.wired.gate.on_failure = self.recorder.on_rule_failure
         self.is_interrupted = False
         self.is_stopped = False
+        self.is_ending = False
         self.feeds: Callable[[], dict[str, Any]] | None = None
         """How the live feeds of the run stand, by table name; None if it has none."""
         self.started = time.monotonic()
@@ -175,8 +176,16 @@ class Session:
         summary["failures"] = dict(self.recorder.failures)
         return Outcome(summary=summary, folder=self.folder, exit_code=self.exit_code())
 
+    def begin_end(self) -> None:
+        """Stop the strategies and cancel every order; for venues whose answers take real time to come."""
+        self.is_ending = True
+        with self.contained():
+            self.pipeline.finish(0)
+
     def wind_down(self) -> None:
         """Cancel every order and wait for the reports, as far as faulty plugins let us."""
+        if self.is_ending:
+            return
         until_ns = self.now_ns + GRACE_NS
         for _ in range(MOST_FAULTS):
             with self.contained():
