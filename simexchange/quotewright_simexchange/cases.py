@@ -31,29 +31,6 @@ ENGINES = {
     "fast": EngineEntry(
         "quotewright_simexchange.matching.door:FastEngine",
         "quotewright_simexchange.matching.replay_door:FastReplay",
-        None,
-        frozenset(
-            (
-                "queue",
-                "risk_averse",
-                "prob",
-                "trade_through",
-                "own_fifo",
-                "taker",
-                "consumption",
-                "latency",
-                "interpolated",
-                "limit",
-                "ioc",
-                "fok",
-                "post_only",
-                "cancel",
-                "fifo",
-                "id",
-                "numbers",
-                "rounding",
-            )
-        ),
     ),
     "oracle": EngineEntry(
         "quotewright_simexchange.oracle.engine:OracleEngine",

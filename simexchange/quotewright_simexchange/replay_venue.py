@@ -11,7 +11,7 @@ from quotewright.errors import ConfigError
 from quotewright.model.cards import FeeTier, load_card
 from quotewright.plugin.settings import between, configured, setting
 from quotewright_simexchange.latency import ConstantLatency, InterpolatedLatency, LatencyModel
-from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, PowerQueue, QueueModel
+from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, OrdersQueue, PowerQueue, QueueModel
 from quotewright_simexchange.matching.replay import ReplayVenue
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class QueueTable:
     """``queue``: who cancels in front of us, and who behind."""
 
-    model: Literal["risk_averse", "front", "power", "log"] = setting(
-        default="risk_averse", doc="queue model: how a decrease that no print explains is shared out"
+    model: Literal["risk_averse", "front", "power", "log", "orders"] = setting(
+        default="risk_averse",
+        doc="queue model: how a decrease that no print explains is shared out; orders: read off single orders",
     )
     exponent: float = setting(default=2.0, doc="exponent of the power model", check=between("0.01", 16))
     form: Literal[1, 2, 3] = setting(default=1, doc="how the share behind is formed: 1, 2 or 3; see the manual")
@@ -31,6 +32,8 @@ class QueueTable:
     def make(self) -> QueueModel:
         if self.model == "power":
             return PowerQueue(self.exponent, self.form)
+        if self.model == "orders":
+            return OrdersQueue()
         if self.model == "log":
             return LogQueue(self.form)
         return FrontQueue() if self.model == "front" else QueueModel()

@@ -1,6 +1,9 @@
 cdef class QueueModel:
     cpdef double share_behind(self, double ahead, double behind) except? -1
 
+cdef class OrdersQueue(QueueModel):
+    pass
+
 cdef class FrontQueue(QueueModel):
     cpdef double share_behind(self, double ahead, double behind) except? -1
 

@@ -29,6 +29,20 @@ class QueueModel:
         """Return the name of the model and its parameters, for the report."""
         return "risk_averse"
 
+    def wants_orders(self) -> bool:
+        """Return whether the queue is not judged but read off market-by-order data."""
+        return False
+
+
+class OrdersQueue(QueueModel):
+    """No model: every order of the market is known by its id, and so is our place among them."""
+
+    def describe(self) -> str:
+        return "orders"
+
+    def wants_orders(self) -> bool:
+        return True
+
 
 class FrontQueue(QueueModel):
     """Every decrease happens in front of us: the upper bound of what our orders could fill."""

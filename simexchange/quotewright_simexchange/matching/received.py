@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quotewright.errors import ConfigError
 from quotewright.kernel.codes import LAST_BIT, NEVER, RECEIVE, ROW_WORDS
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import Rows, TapeBuffer
@@ -33,6 +34,8 @@ class ReceivedMarket(ReplayVenue):
             rows: Whole messages; a TapeBuffer is emptied now and then, once all of it has been read.
             top_only: Ids of instruments that come with best quotes and without levels.
         """
+        if self.queue.wants_orders():
+            raise ConfigError("a market that is being received has no single orders; choose another queue model")
         self.markets = []
         for number, instrument in enumerate(instruments):
             is_top_only = number in top_only

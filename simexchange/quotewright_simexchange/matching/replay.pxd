@@ -1,11 +1,11 @@
 cimport cython
 from quotewright.kernel.rows cimport Rows
-from quotewright_simexchange.matching.replay_rows cimport MarketReplay
+from quotewright_simexchange.matching.replay_orders cimport OrderReplay
 
 cdef int BUY, FOK, GTC, IOC, TAKEN
 cdef long long LAST_BIT, NEVER, REMEMBERED, ROW_WORDS
 
-cdef class ReplayVenue(MarketReplay):
+cdef class ReplayVenue(OrderReplay):
     cdef public object latency
     cdef public object maker_fee
     cdef public object taker_fee

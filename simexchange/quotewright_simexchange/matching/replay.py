@@ -19,6 +19,8 @@ from quotewright.kernel.codes import (
     LEVEL_SET,
     MONEY_SCALE,
     NEVER,
+    ORDER_ADD,
+    ORDER_DELETE,
     ROW_WORDS,
     SELL,
     SNAPSHOT_BEGIN,
@@ -41,9 +43,10 @@ from quotewright.model.orders import (
 from quotewright_simexchange.latency import REFUSED, LatencyModel
 from quotewright_simexchange.matching.codes import FOK, GTC, IOC
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
+from quotewright_simexchange.matching.order_ladder import OrderLadder
 from quotewright_simexchange.matching.queues import QueueModel
 from quotewright_simexchange.matching.replay_market import Market, OwnOrder
-from quotewright_simexchange.matching.replay_rows import MarketReplay
+from quotewright_simexchange.matching.replay_orders import OrderReplay
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -54,7 +57,7 @@ REMEMBERED = 4096
 """How many numbers of accepted orders the venue remembers at least; older ones count as used."""
 
 
-class ReplayVenue(MarketReplay):
+class ReplayVenue(OrderReplay):
     """Fills our orders against the rows of a tape, in the order in which they happened at the venue.
 
     Args:
@@ -115,19 +118,34 @@ class ReplayVenue(MarketReplay):
     def attach(self, instruments: tuple[Instrument, ...], tape: Any) -> bool:
         """Stand at the beginning of *tape*, whose instrument ids are the places in *instruments*."""
         array = tape.array
-        with_levels = set()
-        with_quotes = set()
+        with_levels: set[int] = set()
+        with_quotes: set[int] = set()
+        with_orders: set[int] = set()
+        wanted = with_orders if self.queue.wants_orders() else with_levels
         for _, block in tape.blocks():
             kinds = block["kind"]
             is_level = (kinds == LEVEL_SET) | (kinds == LEVEL_DELETE) | (kinds == SNAPSHOT_BEGIN)
             with_levels.update(set(block["instrument"][is_level].tolist()))
             with_quotes.update(set(block["instrument"][kinds == BEST_QUOTE].tolist()))
-            if len(with_levels) == len(instruments):
+            is_order = (kinds >= ORDER_ADD) & (kinds <= ORDER_DELETE)
+            with_orders.update(set(block["instrument"][is_order].tolist()))
+            if len(wanted) == len(instruments):
                 break
         self.markets = []
         for number, instrument in enumerate(instruments):
             is_top_only = number in with_quotes and number not in with_levels
-            self.markets.append(Market(instrument, TopOfBook() if is_top_only else Ladder(), is_top_only))
+            is_by_order = self.queue.wants_orders()
+            if is_by_order and number not in with_orders and (number in with_levels or is_top_only):
+                raise ConfigError(
+                    f"{instrument.name}: the tape holds no single orders of it, which queue model 'orders' needs; "
+                    "choose another queue model"
+                )
+            if not is_by_order and number in with_orders and number not in with_levels and not is_top_only:
+                raise ConfigError(
+                    f"{instrument.name}: the tape holds only single orders of it; choose queue model 'orders'"
+                )
+            book = OrderLadder() if is_by_order else TopOfBook() if is_top_only else Ladder()
+            self.markets.append(Market(instrument, book, is_top_only and not is_by_order))
         self.rows = tape.rows
         self.order = tape.event_order
         self.row_count = len(array)
@@ -502,6 +520,8 @@ class ReplayVenue(MarketReplay):
         for market in self.markets:
             gap_ns = market.gap_ns + (self.now_ns - market.gap_began_ns if market.in_gap else 0)
             shares[market.instrument.name] = round(gap_ns / span, 9) if span else 0.0
+        unknown = sum(market.by_order.unknown_orders for market in self.markets if market.by_order is not None)
+        by_order = {"unknown_orders": unknown} if self.queue.wants_orders() else {}
         return {
             "fills": self.fill_count,
             "fills_by_evidence": dict(zip(EVIDENCE, self.evidence, strict=True)),
@@ -513,6 +533,7 @@ class ReplayVenue(MarketReplay):
             "latency": self.latency.describe(),
             "maker_fee": str(self.maker_fee),
             "taker_fee": str(self.taker_fee),
+            **by_order,
         }
 
     def assumptions(self) -> list[str]:

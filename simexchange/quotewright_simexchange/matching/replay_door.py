@@ -7,7 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import BID, BUY, LAST_BIT, LEVEL_DELETE, LEVEL_SET, NEVER, OFFER, SELL, TRADE, pack
+from quotewright.kernel.codes import (
+    BID,
+    BUY,
+    LAST_BIT,
+    LEVEL_DELETE,
+    LEVEL_SET,
+    NEVER,
+    OFFER,
+    ORDER_ADD,
+    ORDER_DELETE,
+    ORDER_EXECUTE,
+    ORDER_REDUCE,
+    SELL,
+    TRADE,
+    pack,
+)
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.model.instrument import Instrument
 from quotewright.model.orders import (
@@ -25,13 +40,14 @@ from quotewright.model.orders import (
 )
 from quotewright.tape.tape import MemoryTape
 from quotewright_simexchange.latency import ConstantLatency, InterpolatedLatency, LatencyModel
-from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, PowerQueue, QueueModel
+from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, OrdersQueue, PowerQueue, QueueModel
 from quotewright_simexchange.matching.replay import ReplayVenue
 
-SUPPORTED_MODELS = ("risk_averse", "front", "prob")
-"""Values of ``model["queue"]`` that :class:`FastReplay` takes; order-by-order data (``l3``) is not replayed."""
+SUPPORTED_MODELS = ("risk_averse", "front", "prob", "l3")
+"""Values of ``model["queue"]`` that :class:`FastReplay` takes; ``l3`` is order-by-order data."""
 
 DECIMALS = 6
+ORDER_KINDS = {"mbo_add": ORDER_ADD, "mbo_cancel": ORDER_REDUCE, "mbo_fill": ORDER_EXECUTE}
 INSTRUMENT = Instrument(
     name="CASE-QUOTE.perp@case", symbol="CASE", venue="case", kind="perp", base="CASE", quote="QUOTE",
     price_decimals=DECIMALS, size_decimals=DECIMALS,
@@ -45,6 +61,8 @@ def queue_model(model: Mapping[str, Any]) -> QueueModel:
         return QueueModel()
     if name == "front":
         return FrontQueue()
+    if name == "l3":
+        return OrdersQueue()
     if name == "prob":
         shape = model["prob"]
         form = int(shape.get("form", 1))
@@ -73,6 +91,7 @@ class FastReplay:
         self._buffer = TapeBuffer(64)
         self._numbers: dict[str, int] = {}
         self._ids: dict[int, str] = {}
+        self._market_ids: dict[str, int] = {}
         self.venue.attach((INSTRUMENT,), MemoryTape((INSTRUMENT,), self._buffer))
 
     def step(self, input: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -113,14 +132,27 @@ class FastReplay:
             events.extend(self._events(known, with_times=True))
 
     def _write(self, feed: Mapping[str, Any], at_ns: int) -> None:
+        if feed["op"] in ORDER_KINDS:
+            self._write_order(feed, at_ns)
+            return
         price, size = _steps(feed["price"]), _steps(feed["qty"])
         if feed["op"] == "level":
             word = pack(LEVEL_SET if size else LEVEL_DELETE, BID if feed["side"] == "bid" else OFFER, 0, 0)
         elif feed["op"] == "trade":
             word = pack(TRADE, {"buy": BUY, "sell": SELL}.get(feed.get("aggressor", ""), 0), 0, 0)
         else:
-            raise ConfigError(f"feed op should be level or trade, was '{feed['op']}'")
+            raise ConfigError(f"feed op should be level, trade or {', '.join(ORDER_KINDS)}, was '{feed['op']}'")
         self._buffer.append(at_ns, at_ns, price, size, 0, word | LAST_BIT)
+
+    def _write_order(self, feed: Mapping[str, Any], at_ns: int) -> None:
+        """Write one row of one order of the market; without a quantity all of it goes."""
+        kind = ORDER_KINDS[feed["op"]]
+        if kind == ORDER_REDUCE and "qty" not in feed:
+            kind = ORDER_DELETE
+        number = self._market_ids.setdefault(feed["id"], len(self._market_ids) + 1)
+        side = {"bid": BID, "ask": OFFER}.get(feed.get("side", ""), 0)
+        price, size = _steps(feed.get("price", "0")), _steps(feed.get("qty", "0"))
+        self._buffer.append(at_ns, at_ns, price, size, number, pack(kind, side, 0, 0) | LAST_BIT)
 
     def _command(self, command: Mapping[str, Any]) -> NewOrder | CancelOrder | AmendOrder:
         name = command["id"]

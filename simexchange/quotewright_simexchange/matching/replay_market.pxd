@@ -1,5 +1,6 @@
 cimport cython
 from quotewright.kernel.book cimport BookModel
+from quotewright_simexchange.matching.order_ladder cimport OrderLadder
 
 cdef int BID, BUY, OFFER
 cdef long long NEVER
@@ -13,6 +14,7 @@ cdef class OwnOrder:
     cdef public long long leaves_lots
     cdef public long long ahead
     cdef public double ahead_part
+    cdef public long long arrived
     cdef public bint is_blind
     cdef public bint post_only
     cdef public bint reduce_only
@@ -27,6 +29,7 @@ cdef class OwnLevel:
 cdef class Market:
     cdef public object instrument
     cdef public BookModel book
+    cdef public OrderLadder by_order
     cdef public bint is_top_only
     cdef public long long tick_steps
     cdef public long long lot_steps

@@ -11,6 +11,7 @@ from quotewright.errors import ConfigError
 from quotewright.kernel.book import BookModel
 from quotewright.kernel.codes import BID, BUY, MONEY_SCALE, NEVER, OFFER
 from quotewright.kernel.portfolio import money_unit
+from quotewright_simexchange.matching.order_ladder import OrderLadder
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -20,6 +21,7 @@ class OwnOrder:
     """One of our orders at the venue. ``ahead`` whole steps and ``ahead_part`` of a step stand in front of it.
 
     ``is_blind``: it joined where the data did not say what is displayed; the first size seen there is ahead of it.
+    ``arrived`` is its place among the orders of a market that is replayed order by order.
     """
 
     def __init__(self, number: int, side: int, price: int, price_ticks: int, quantity_lots: int) -> None:
@@ -31,6 +33,7 @@ class OwnOrder:
         self.leaves_lots = quantity_lots
         self.ahead = 0
         self.ahead_part = 0.0
+        self.arrived = 0
         self.is_blind = False
         self.post_only = False
         self.reduce_only = False
@@ -53,6 +56,7 @@ class Market:
     def __init__(self, instrument: Instrument, book: BookModel, is_top_only: bool) -> None:
         self.instrument = instrument
         self.book = book
+        self.by_order: OrderLadder | None = book if isinstance(book, OrderLadder) else None
         self.is_top_only = is_top_only
         self.tick_steps = instrument.tick_steps
         self.lot_steps = instrument.lot_steps
@@ -136,6 +140,8 @@ class Market:
         order.ahead = displayed
         order.ahead_part = 0.0
         order.is_blind = self.in_gap
+        if self.by_order is not None:
+            order.arrived = self.by_order.arrive()
         if self.is_top_only:
             best = book.best_bid if order.side == BUY else book.best_offer
             if best == 0 or (order.price < best if order.side == BUY else order.price > best):

@@ -18,6 +18,7 @@ cdef class MarketReplay(Venue):
     cdef public long long orders_through_gap
     @cython.locals(words='const long long[::1]', number=cython.longlong, market=Market, is_watching=cython.bint, is_book=cython.bint, had_snapshot=cython.bint, at=cython.longlong, end=cython.longlong, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong)
     cpdef bint take_message(self, Rows rows, long long first, long long last, long long now_ns) except -1
+    cpdef bint take_orders(self, Market market, Rows rows, long long first, long long last, long long now_ns) except -1
     @cython.locals(side=cython.longlong)
     cpdef bint see_trade(self, Market market, long long word, long long price, long long size, long long now_ns) except -1
     @cython.locals(level=OwnLevel)

@@ -57,6 +57,8 @@ class MarketReplay(Venue):
         if number >= len(self.markets):
             return False
         market: Market = self.markets[number]
+        if market.by_order is not None:
+            return self.take_orders(market, rows, first, last, now_ns)
         is_watching = market.is_watching
         is_book = False
         had_snapshot = False
@@ -98,6 +100,10 @@ class MarketReplay(Venue):
             if had_snapshot:
                 self.see_snapshot(market, now_ns)
         return True
+
+    def take_orders(self, market: Market, rows: Rows, first: int, last: int, now_ns: int) -> bool:
+        """Let a message happen in a market that is replayed order by order."""
+        raise TypeError(f"{type(self).__name__} lacks take_orders()")
 
     def see_trade(self, market: Market, word: int, price: int, size: int, now_ns: int) -> bool:
         """Let a print meet our orders: that of a seller our bids, that of a buyer our offers."""

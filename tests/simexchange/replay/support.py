@@ -14,6 +14,10 @@ from quotewright.kernel.codes import (
     LEVEL_SET,
     NEVER,
     OFFER,
+    ORDER_ADD,
+    ORDER_DELETE,
+    ORDER_EXECUTE,
+    ORDER_REDUCE,
     RESYNC,
     SNAPSHOT_BEGIN,
     TRADE,
@@ -52,6 +56,24 @@ class Recording:
 
     def trade(self, at: int, side: int, price: int, size: int, flags: int = 0) -> Recording:
         return self.row(at, price, size, pack(TRADE, side, flags, 0))
+
+    def add(self, at: int, id: int, side: int, price: int, size: int) -> Recording:
+        self.buffer.append(at, at + self.delay, price, size, id, pack(ORDER_ADD, side, 0, 0) | LAST_BIT)
+        return self
+
+    def less(self, at: int, id: int, size: int, kind: int = ORDER_EXECUTE) -> Recording:
+        assert kind in (ORDER_REDUCE, ORDER_EXECUTE, ORDER_DELETE)
+        self.buffer.append(at, at + self.delay, 0, size, id, pack(kind, 0, 0, 0) | LAST_BIT)
+        return self
+
+    def orders(self, at: int, bids: list[tuple[int, int, int]], offers: list[tuple[int, int, int]]) -> Recording:
+        """Write a snapshot of orders ``(id, price, size)``."""
+        self.buffer.append(at, at + self.delay, 0, 0, 0, pack(SNAPSHOT_BEGIN, 0, 0, 0))
+        for side, orders in ((BID, bids), (OFFER, offers)):
+            for id, price, size in orders:
+                self.buffer.append(at, at + self.delay, price, size, id, pack(ORDER_ADD, side, 0, 0))
+        self.buffer.mark_last()
+        return self
 
     def gap(self, at: int) -> Recording:
         return self.row(at, 0, 0, pack(GAP, 0, 0, 0))
