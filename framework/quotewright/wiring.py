@@ -256,7 +256,7 @@ def assemble(
     seed = config.run.seed
     venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
     market = _open_market(config, plugins, tape, venues, live)
-    cards = _cards(config, plugins)
+    cards = _cards(config, plugins, venues)
     for name, venue in venues.items():
         table = config.venues[name]
         context = VenueContext(
@@ -340,8 +340,9 @@ def _open_market(
     return market
 
 
-def _cards(config: Config, plugins: PluginSet) -> dict[str, Any]:
-    wanted = {table.card for table in config.venues.values() if table.card}
+def _cards(config: Config, plugins: PluginSet, venues: dict[str, Venue]) -> dict[str, Any]:
+    """Return the cards that tables name, and those that a venue wants where its table names none."""
+    wanted = {table.card or getattr(venues[name], "card_name", "") for name, table in config.venues.items()} - {""}
     return {name: plugins.get("venue_cards", name) for name in sorted(wanted)}
 
 

@@ -17,9 +17,15 @@ def feed_adapters() -> dict[str, Factory]:
     return {
         **exchanges.feeds(),
         "tape": lazy("quotewright_plugins.tape_feed:TapeFeed"),
+        "venue": lazy("quotewright.live.venue_feed:VenueFeed"),
         "tardis": lazy("quotewright_plugins.tardis.feed:tardis_feed"),
         "holysheep": lazy("quotewright_plugins.holysheep.feed:holysheep_feed"),
     }
+
+
+@hookimpl
+def execution_venues() -> dict[str, Factory]:
+    return exchanges.venues()
 
 
 @hookimpl

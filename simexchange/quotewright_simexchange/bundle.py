@@ -15,6 +15,7 @@ def feed_adapters() -> dict[str, Factory]:
 def execution_venues() -> dict[str, Factory]:
     return {
         "simexchange": lazy("quotewright_simexchange.local:LocalExchange"),
+        "exchange": lazy("quotewright_simexchange.venue:ExchangeVenue"),
         "replay": lazy("quotewright_simexchange.replay_venue:replay"),
     }
 
@@ -27,6 +28,7 @@ def dialects() -> dict[str, Factory]:
 @hookimpl
 def commands() -> dict[str, Factory]:
     return {
+        "chaos": lazy("quotewright_simexchange.world.command:chaos", "Run a config in simulated worlds."),
         "demo": lazy("quotewright_simexchange.demo:demo", "Run a market maker against the embedded local exchange."),
         "exchange": lazy("quotewright_simexchange.cli:exchange", "The local exchange: case files, recorded markets."),
     }

@@ -70,6 +70,8 @@ class SessionCounters:
     silences: int = 0
     shed: int = 0
     held_dropped: int = 0
+    orphans: int = 0
+    """Snapshots of books whose connection was lost meanwhile; they are asked for again once it is open."""
     duplicates: int = 0
     told: list[str] = attrs.Factory(list)
 
@@ -197,7 +199,13 @@ class FeedSession:
         if found is None:
             return
         wanted, body = found
-        kind, _ = wanted.key
+        kind, name = wanted.key
+        if kind == "snapshot" and not self._is_carried(name):
+            self.counters.orphans += 1  # nothing would follow it: the book would be good and stand still
+            book = self.adapter.books.get(name)
+            if book is not None:
+                self.adapter.answered(book)
+            return
         if kind == "time":
             self.directory.on_time(wanted, body, now_ns)
             return
@@ -525,6 +533,10 @@ class FeedSession:
                     if one.stream.symbol == symbol and one.stream.channel == "book":
                         return one
         return None
+
+    def _is_carried(self, symbol: str) -> bool:
+        """Return whether an open connection carries the book of *symbol*."""
+        return any(line.is_serving and symbol in line.connection.symbols() for line in self.lines.values())
 
     def _look_for_silence(self, now_ns: int) -> None:
         """Give up good books of which nothing has come for too long."""

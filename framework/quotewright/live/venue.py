@@ -54,6 +54,7 @@ class LiveVenue(Venue):
         settings: The table's keys.
         wire: Makes the order wire of an account; raises ConfigError for what does not fit.
         feed: Name and keys of the feed adapter that shows this venue's market, for ``plugin = "venue"``.
+        card_name: Of the venue card that is wanted where the table names none.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class LiveVenue(Venue):
         settings: VenueSettings,
         wire: Callable[[Account], OrderWire],
         feed: tuple[str, Mapping[str, Any]] = ("", {}),
+        card_name: str = "",
     ) -> None:
         super().__init__()
         self.settings = settings
         self.make_wire = wire
         self.feed = feed
+        self.card_name = card_name
         self.name = ""
         self.session: OrderSession | None = None
         self.transport: Carrier | None = None
@@ -90,7 +93,7 @@ class LiveVenue(Venue):
         account = Account(
             key=read_secret(settings.key, f"{where}.key"),
             secret=read_secret(settings.secret, f"{where}.secret"),
-            card=context.cards.get(settings.card) if settings.card else None,
+            card=context.cards.get(settings.card or self.card_name),
             where=where,
         )
         wire = self.make_wire(account)

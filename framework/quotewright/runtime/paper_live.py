@@ -20,6 +20,7 @@ from quotewright.live.depth import DepthWatch
 from quotewright.live.driver import LONGEST_WAIT
 from quotewright.live.market import LiveMarket, live_adapter, prepare
 from quotewright.live.venue import LiveVenue
+from quotewright.live.venue_feed import resolved_feed
 from quotewright.runtime.session import GRACE_NS, Outcome, Session, Watcher, interruptible
 from quotewright.tape.tape import TapeInfo
 from quotewright.tape.writer import TapeWriter
@@ -40,6 +41,7 @@ def live_feed(config: Config, plugins: PluginSet) -> FeedTable | None:
     if len(config.feeds) != 1:
         return None
     (table,) = config.feeds.values()
+    table = resolved_feed(config, plugins, table)
     return table if live_adapter(plugins, table) is not None else None
 
 
@@ -64,6 +66,7 @@ async def _paper_live(
     prepared: Callable[[Session], None] | None,
 ) -> Outcome:
     (table,) = config.feeds.values()
+    table = resolved_feed(config, plugins, table)
     adapter = live_adapter(plugins, table)
     if adapter is None:
         raise ConfigError(f"{table.where}: '{table.plugin}' has no live connection")

@@ -1,6 +1,7 @@
 """Exchanges, one folder each: found by looking, so that a new one is a new folder and nothing else.
 
-A folder's ``__init__`` says ``FEEDS``: names of feed adapters and where they are. Its TOML files are venue cards.
+A folder's ``__init__`` says ``FEEDS`` and ``VENUES``: names of feed adapters and of execution venues, and where they
+are. Its TOML files are venue cards.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ def _folders() -> Iterator[ModuleType]:
 def feeds() -> dict[str, Factory]:
     """Return the feed adapters of every exchange by name."""
     return {name: factory for folder in _folders() for name, factory in getattr(folder, "FEEDS", {}).items()}
+
+
+def venues() -> dict[str, Factory]:
+    """Return the execution venues of every exchange by name."""
+    return {name: factory for folder in _folders() for name, factory in getattr(folder, "VENUES", {}).items()}
 
 
 def cards() -> dict[str, Path]:

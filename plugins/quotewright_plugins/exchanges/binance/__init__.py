@@ -3,3 +3,4 @@
 from quotewright.plugin.lazy import lazy
 
 FEEDS = {"binance": lazy("quotewright_plugins.exchanges.binance.feed:binance_feed")}
+VENUES = {"binance": lazy("quotewright_plugins.exchanges.binance.venue:binance_venue")}
