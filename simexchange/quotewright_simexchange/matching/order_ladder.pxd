@@ -21,6 +21,7 @@ cdef class OrderLadder(BookModel):
     cdef public long long arrivals
     cdef public long long unknown_orders
     cpdef long long arrive(self) except -1
+    @cython.locals(order=MarketOrder)
     cpdef MarketOrder find(self, long long order_id)
     @cython.locals(arrived=cython.longlong, known=MarketOrder, sizes=dict)
     cpdef bint add(self, long long order_id, int side, long long price, long long size) except -1
