@@ -38,7 +38,7 @@ class Shown:
         self.dialect = dialect
         self.seq = 500
         self.view = View(instrument(dialect.symbol), 0, Ladder())
-        session = SimpleNamespace(wired=SimpleNamespace(views=[self.view]), now_ns=0)
+        session = SimpleNamespace(wired=SimpleNamespace(views=[self.view], venues={}), now_ns=0)
         clock = SimpleNamespace(now_ns=lambda: self.live.now_ns)
         market = SimpleNamespace(feed=SimpleNamespace(session=self.live.session, clock=clock))
         self.session = session
@@ -66,7 +66,7 @@ class Shown:
             self.view.on_message(source.buffer, source.first, last, self.live.now_ns)
             source.first = last
         self.session.now_ns = self.live.now_ns
-        self.run._look_for_crossed()
+        self.run.look_for_crossed()
         self.live.pump()
 
 

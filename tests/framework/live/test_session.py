@@ -119,6 +119,26 @@ def test_a_snapshot_over_rest_is_fetched_through_the_queue_of_requests():
     assert session.requests.dropped == 1  # the same answer a second time
 
 
+def test_a_snapshot_that_comes_when_its_connection_is_gone_makes_no_book_good():
+    """Nothing would follow it: the book would stand still and be quoted on until the connection is back."""
+    session, _, adapter = made(recovers_by="snapshot")
+    (number,) = opens(session)
+    connect(session, [number], START)
+    book = Book("BTCUSDT")
+    session.heard(number, book.update(), START + 1)
+    (fetch,) = [order for order in session.take_orders() if isinstance(order, Fetch)]
+    session.closed(number, 1006, "", START + 2)
+    session.answered(fetch.ticket, 200, {}, book.full(), START + 3)
+    assert adapter.books["BTCUSDT"].state is not BookState.SYNCHRONISED
+    assert session.counters.orphans == 1
+    session.tick(session.deadline_ns)
+    connect(session, opens(session), START + 5 * SECOND)
+    session.heard(number, book.update(), START + 6 * SECOND)
+    (again,) = [order for order in session.take_orders() if isinstance(order, Fetch)]
+    session.answered(again.ticket, 200, {}, book.full(), START + 7 * SECOND)
+    assert adapter.books["BTCUSDT"].state is BookState.SYNCHRONISED
+
+
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
     [
