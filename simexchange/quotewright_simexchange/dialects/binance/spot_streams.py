@@ -15,12 +15,13 @@ from quotewright_simexchange.dialects.binance.written import fixed, levels
 from quotewright_simexchange.exchange.records import DepthEvent, Event, TradeEvent
 
 if TYPE_CHECKING:
+    from quotewright_simexchange.dialects.binance.mean import MeanPrices
     from quotewright_simexchange.exchange.exchange import Exchange
 
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
 NAME = re.compile(
-    r"(?P<symbol>[a-z0-9]+)@(?:(?P<live>trade|aggTrade|bookTicker|miniTicker|ticker)"
+    r"(?P<symbol>[a-z0-9]+)@(?:(?P<live>trade|aggTrade|bookTicker|miniTicker|ticker|avgPrice)"
     r"|depth(?P<levels>5|10|20)?(?:@(?P<pace>100|1000)ms)?|kline_(?P<interval>[0-9]+[smhdwM]))"
 )
 ALL_MINI = re.compile(r"!miniTicker@arr(?:@(?P<pace>1000|3000)ms)?")
@@ -29,10 +30,13 @@ ALL_MINI = re.compile(r"!miniTicker@arr(?:@(?P<pace>1000|3000)ms)?")
 class SpotStreams(Hub):
     """The streams of a spot door; only what somebody has subscribed to is worked out."""
 
-    def __init__(self, exchange: Exchange, tapes: Tapes, note_unserved: Callable[[str], None]) -> None:
+    def __init__(
+        self, exchange: Exchange, tapes: Tapes, means: MeanPrices, note_unserved: Callable[[str], None]
+    ) -> None:
         super().__init__()
         self.exchange = exchange
         self.tapes = tapes
+        self.means = means
         self.note_unserved = note_unserved
         self._symbols = {symbol.lower(): symbol for symbol in spot_listings(exchange)}
         self._books: dict[str, tuple[str, BookPace]] = {}
@@ -59,6 +63,8 @@ class SpotStreams(Hub):
             return
         if found["live"] == "bookTicker":
             self._best[symbol] = self._top(symbol)
+        elif found["live"] == "avgPrice":
+            self._pace(name, frozenset((f"trade {symbol}",)), SECOND_NS, lambda: self._mean(name, symbol))
         elif found["live"]:
             is_mini = found["live"] == "miniTicker"
             kinds = frozenset((f"trade {symbol}", *(() if is_mini else (f"book {symbol}",))))
@@ -172,6 +178,20 @@ class SpotStreams(Hub):
         now_ns = self.exchange.now_ns
         make = self._mini if is_mini else self._full
         self.publish(name, lambda time: make(symbol, now_ns, time))
+
+    def _mean(self, name: str, symbol: str) -> None:
+        now_ns, price, last = self.exchange.now_ns, self.means.mean(symbol), self.means.last(symbol)
+        self.publish(
+            name,
+            lambda time: {
+                "e": "avgPrice",
+                "E": time(now_ns),
+                "s": symbol,
+                "i": "5m",
+                "w": fixed(price),
+                "T": time(last.event_ns) if last is not None else 0,
+            },
+        )
 
     def _all_mini(self, name: str) -> None:
         symbols, now_ns = list(self._traded[name]), self.exchange.now_ns

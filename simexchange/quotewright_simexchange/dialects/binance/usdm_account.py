@@ -83,6 +83,9 @@ class UsdmAccounts:
             "v1/multiAssetsMargin": Endpoint(lambda _: {"multiAssetsMargin": False}, 30, "read"),
             "v1/accountConfig": Endpoint(self.config, 5, "read"),
             "v1/symbolConfig": Endpoint(self.symbol_config, 5, "read"),
+            "v1/feeBurn": Endpoint(lambda _: {"feeBurn": False}, 30, "read"),
+            "v1/apiTradingStatus": Endpoint(self.trading_status, 1, "read"),
+            "v1/adlQuantile": Endpoint(self.quantiles, 5, "read"),
             "v1/rateLimit/order": Endpoint(lambda _: self.limits_of_orders(), 1, "read"),
         }
         trade = {
@@ -90,6 +93,7 @@ class UsdmAccounts:
             "v1/marginType": Endpoint(self.set_margin_type, 1, "trade"),
             "v1/positionSide/dual": Endpoint(self.set_dual, 1, "trade"),
             "v1/multiAssetsMargin": Endpoint(self.set_multi_assets, 1, "trade"),
+            "v1/feeBurn": Endpoint(self.set_fee_burn, 1, "trade"),
         }
         return {
             **{("GET", f"/fapi/{path}"): endpoint for path, endpoint in read.items()},
@@ -392,6 +396,14 @@ class UsdmAccounts:
             for listing in listings
         ]
 
+    def trading_status(self, call: Call) -> object:
+        return {"indicators": {}, "updateTime": self.exchange.now_ns // MS_NS}
+
+    def quantiles(self, call: Call) -> object:
+        listings = [self._listing(call.parameters)] if call.parameters.has("symbol") else self.symbols.listings.values()
+        none = {"LONG": 0, "SHORT": 0, "BOTH": 0}
+        return [{"symbol": venue_symbol(listing), "adlQuantile": none} for listing in listings]
+
     # What can be set
 
     def most_leverage(self, listing: Listing) -> int:
@@ -432,6 +444,12 @@ class UsdmAccounts:
         if call.parameters.flag("multiAssetsMargin"):
             raise ApiError(-1020, "This operation is not supported.")
         raise ApiError(-4171, "No need to change multi-assets mode.")
+
+    def set_fee_burn(self, call: Call) -> object:
+        call.parameters.text("feeBurn")
+        if call.parameters.flag("feeBurn"):
+            raise ApiError(-1020, "This operation is not supported.")
+        return {"code": 200, "msg": "success"}
 
     def _listing(self, parameters: Parameters) -> Listing:
         return self.symbols.find(parameters.text("symbol"))

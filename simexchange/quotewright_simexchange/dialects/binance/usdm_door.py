@@ -79,7 +79,7 @@ class UsdmDoor(RestDoor):
         self.market = UsdmMarket(exchange, card, self.limits, self.symbols, self.tapes, self.fundings)
         self.trading = UsdmTrading(exchange, card, self.limits, self.symbols)
         self.accounts = UsdmAccounts(exchange, card, self.limits, self.symbols)
-        self.hub = UsdmHub(exchange, self.symbols, self.market, self.tapes)
+        self.hub = UsdmHub(exchange, self.symbols, self.market, self.tapes, self.note_unserved)
         self.keys = ListenKeys(self._tell)
         self.events = UserEvents(exchange, self.symbols, self.keys)
         self.users = UserHub()

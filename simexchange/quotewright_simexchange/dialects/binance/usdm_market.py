@@ -49,6 +49,7 @@ class UsdmMarket:
             "v1/time": Endpoint(lambda call: {"serverTime": call.now_ns // MS_NS}),
             "v1/exchangeInfo": Endpoint(self.info),
             "v1/depth": Endpoint(self.depth, _depth_weight),
+            "v1/rpiDepth": Endpoint(self.depth, 20),
             "v1/trades": Endpoint(self.trades, 5),
             "v1/historicalTrades": Endpoint(self.old_trades, 20, "key"),
             "v1/aggTrades": Endpoint(self.aggregates, 20),

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import Listing
 
-DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?", re.ASCII)
+DEPTH = re.compile(r"depth(5|10|20)?(?:@(0|100|250|500)ms)?|rpiDepth@500ms", re.ASCII)
+LIVE = ("aggTrade", "trade", "bookTicker", "forceOrder")
+LIVE_ARRAYS = ("!bookTicker", "!forceOrder@arr")
 PUBLIC = re.compile(r"!bookTicker|[^@]+@(depth.*|rpiDepth.*|bookTicker|trade)", re.ASCII)
 """Streams of the category /public; those of /market are all others."""
+CONTINUOUS = re.compile(r"([^@_]+)_perpetual@continuousKline_([0-9]+[smhdwM])", re.ASCII)
 SECOND_NS = 1_000_000_000
 
 
@@ -48,12 +51,20 @@ class Beat:
 class UsdmHub(Hub):
     """The market streams of a door."""
 
-    def __init__(self, exchange: Exchange, symbols: Symbols, market: UsdmMarket, tapes: Tapes) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        symbols: Symbols,
+        market: UsdmMarket,
+        tapes: Tapes,
+        note_unserved: Callable[[str], None],
+    ) -> None:
         super().__init__()
         self.exchange = exchange
         self.symbols = symbols
         self.market = market
         self.tapes = tapes
+        self.note_unserved = note_unserved
         self.by_stream = {venue_symbol(listing).lower(): listing for listing in symbols.listings.values()}
         self._books: dict[str, tuple[str, BookPace]] = {}
         """Book streams by name: the exchange's symbol and what batches."""
@@ -69,12 +80,18 @@ class UsdmHub(Hub):
         if self._begin_array(name):
             return
         word, _, channel = name.partition("@")
+        continuous = CONTINUOUS.fullmatch(name)
+        if continuous is not None:
+            word, channel = continuous[1], "kline_" + continuous[2]
         listing = self.by_stream.get(word)
         if listing is None:
+            if channel:
+                self.note_unserved(f"stream {name}")
             return
         depth = DEPTH.fullmatch(channel)
         if depth is not None:
-            pace_ns = max(int(depth[2] or 250), 1) * MS_NS
+            usual = 500 if channel.startswith("rpi") else 250
+            pace_ns = max(int(depth[2] or usual), 1) * MS_NS
             sequence = self.exchange.book(listing.symbol, 1).sequence
             self._books[name] = (
                 listing.symbol,
@@ -87,7 +104,10 @@ class UsdmHub(Hub):
             make = self._day if channel == "ticker" else self._mini
             self._pace(name, listing.symbol, SECOND_NS, lambda: make(listing))
         elif channel.startswith("kline_") and channel[6:] in INTERVALS:
-            self._pace(name, listing.symbol, 250 * MS_NS, lambda: self._candle(listing, channel[6:]))
+            make_candle = self._candle if continuous is None else self._continuous
+            self._pace(name, listing.symbol, 250 * MS_NS, lambda: make_candle(listing, channel[6:]))
+        elif channel not in LIVE:
+            self.note_unserved(f"stream {name}")
 
     def _begin_array(self, name: str) -> bool:
         listings = list(self.symbols.listings.values())
@@ -99,6 +119,8 @@ class UsdmHub(Hub):
             self._beats[name] = Beat(
                 self.exchange, pace_ns, lambda: self._send(name, lambda: [self._mark(listing) for listing in listings])
             )
+        elif name.startswith("!") and name not in LIVE_ARRAYS:
+            self.note_unserved(f"stream {name}")
         return name.startswith("!")
 
     def finish(self, name: str) -> None:
@@ -290,6 +312,12 @@ class UsdmHub(Hub):
             "L": day["lastId"],
             "n": day["count"],
         }
+
+    def _continuous(self, listing: Listing, interval: str) -> dict[str, Any]:
+        told = self._candle(listing, interval)
+        candle = {key: value for key, value in told["k"].items() if key != "s"}
+        pair = {"ps": told["s"], "ct": "PERPETUAL"}
+        return {"e": "continuous_kline", "E": told["E"], **pair, "k": candle}
 
     def _candle(self, listing: Listing, interval: str) -> dict[str, Any]:
         start = bounds(interval, self.tapes.of(listing.symbol).seconds[-1].start_ns)[0]

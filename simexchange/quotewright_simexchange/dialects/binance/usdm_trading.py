@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.parameters import Parameters, missing
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
+from quotewright_simexchange.dialects.binance.usdm_amendments import Amendments
 from quotewright_simexchange.dialects.binance.usdm_rules import read_algo, read_order, read_price, read_quantity
 from quotewright_simexchange.dialects.binance.usdm_words import (
     MS_NS,
@@ -53,6 +54,7 @@ class UsdmTrading:
         self.card = card
         self.limits = limits
         self.symbols = symbols
+        self.amendments = Amendments(exchange, symbols)
         self._countdowns: dict[tuple[str, str], int] = {}
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
@@ -78,6 +80,7 @@ class UsdmTrading:
             ("GET", "/fapi/v1/openAlgoOrders"): Endpoint(self.open_algos, _one_or_all, "read"),
             ("GET", "/fapi/v1/allAlgoOrders"): Endpoint(self.all_algos, 5, "read"),
             ("DELETE", "/fapi/v1/algoOpenOrders"): Endpoint(self.cancel_algos, 1, "trade"),
+            **self.amendments.endpoints(),
         }
 
     def methods(self) -> dict[str, Endpoint]:
@@ -169,6 +172,8 @@ class UsdmTrading:
         if isinstance(done, Refused):
             raise refusal(done, listing, record.request.side)
         self.limits.count_orders(account, now_ns)
+        if done.is_open:
+            self.amendments.add(record, done, listing, self.exchange.now_ns)
         return order_json(done, listing)
 
     def _cancel(self, account: str, parameters: Parameters) -> dict[str, Any]:

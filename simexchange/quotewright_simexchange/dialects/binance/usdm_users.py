@@ -130,11 +130,17 @@ class UserEvents:
         self.exchange = exchange
         self.symbols = symbols
         self.keys = keys
+        self._traded: BalanceEvent | None = None
+        """Of a trade: told together with the position that it changed."""
         self._wallets: dict[tuple[str, str], Decimal] = {}
         """What was told last, by account and asset."""
         self._stops = [exchange.listen(self._take)]
 
     def _take(self, event: Event) -> None:
+        traded, self._traded = self._traded, None
+        if traded is not None and not (isinstance(event, PositionEvent) and event.account == traded.account):
+            self._tell_account(traded, [], _deltas(traded))
+            traded = None
         if not isinstance(event, OrderEvent | BalanceEvent | PositionEvent):
             return
         key = self.keys.by_account.get(event.account)
@@ -146,9 +152,12 @@ class UserEvents:
         elif isinstance(event, PositionEvent):
             listing = self.symbols.of(event.symbol)
             if listing is not None:
-                self._tell_account(event, [self._position(event, listing)], {listing.settle: None})
+                assets = {listing.settle: None} if traded is None else {listing.settle: None, **_deltas(traded)}
+                self._tell_account(event, [self._position(event, listing)], assets)
+        elif event.why == "trade":
+            self._traded = event
         else:
-            self._tell_account(event, [], {asset: event.delta.get(asset) for asset in event.balances})
+            self._tell_account(event, [], _deltas(event))
 
     def _tell_account(
         self, event: BalanceEvent | PositionEvent, positions: list[dict[str, Any]], assets: dict[str, Decimal | None]
@@ -185,6 +194,10 @@ class UserEvents:
             "iw": "0",
             "ps": "BOTH",
         }
+
+
+def _deltas(event: BalanceEvent) -> dict[str, Decimal | None]:
+    return {asset: event.delta.get(asset) for asset in event.balances}
 
 
 def order_events(event: OrderEvent, listing: Listing, now_ns: int) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def test_a_book_kept_from_a_snapshot_and_its_changes_is_the_exchanges(world: Wor
 
 
 def test_partial_books_trades_and_tickers(world: World) -> None:
-    names = ["depth5@100ms", "trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "kline_1m"]
+    names = ["depth5@100ms", "trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "kline_1m", "avgPrice"]
     streams = "/".join(f"btcusdt@{name}" for name in names)
     _, wire = world.connected("/stream", f"streams={streams}/!miniTicker@arr/!miniTicker@arr@3000ms")
     for number in range(7):
@@ -80,6 +80,8 @@ def test_partial_books_trades_and_tickers(world: World) -> None:
     assert sorted(partial) == ["asks", "bids", "lastUpdateId"]
     assert paced["btcusdt@miniTicker"]["c"] == "40001.00000000"
     assert (paced["btcusdt@ticker"]["n"], paced["btcusdt@ticker"]["a"]) == (2, "40001.00000000")
+    mean = paced["btcusdt@avgPrice"]
+    assert (mean["i"], mean["w"], mean["T"]) == ("5m", "40000.33333333", trades[-1]["T"])
     assert paced["btcusdt@kline_1m"]["k"]["v"] == "0.01500000"
     assert {entry["s"] for entry in paced["!miniTicker@arr"]} == {"BTCUSDT", "ETHUSDT"}
     world.pass_time(10)

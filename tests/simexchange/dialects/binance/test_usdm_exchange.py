@@ -86,7 +86,7 @@ def test_a_kept_book_equals_the_exchange_s(client: Client) -> None:
 def test_a_trade_is_told_in_answer_stream_and_history(client: Client) -> None:
     key = client.ask("POST", "v1/listenKey", signed=False)["listenKey"]
     _, own = client.connect("/private/ws", f"listenKey={key}")
-    _, market = client.connect("/ws/btcusdt@trade/btcusdt@aggTrade")
+    _, market = client.connect("/ws/btcusdt@trade/btcusdt@aggTrade/btcusdt_perpetual@continuousKline_1m")
     _place(client, "SELL", "40000", "0.01")
     placed = client.ask(
         "POST",
@@ -95,9 +95,20 @@ def test_a_trade_is_told_in_answer_stream_and_history(client: Client) -> None:
     )
     assert (placed["status"], placed["avgPrice"], placed["executedQty"]) == ("FILLED", "40000.00000", "0.004")
     client.advance(100)
+    client.advance(250)
     trades = {frame["e"]: frame for frame in market.taken()}
+    candle = trades["continuous_kline"]
+    assert (candle["ps"], candle["ct"], candle["k"]["v"], "s" in candle["k"]) == (
+        "BTCUSDT",
+        "PERPETUAL",
+        "0.004",
+        False,
+    )
     assert (trades["trade"]["q"], trades["aggTrade"]["q"], trades["trade"]["m"]) == ("0.004", "0.004", False)
-    told = [frame for frame in own.taken() if frame["e"] == "ORDER_TRADE_UPDATE"]
+    events = own.taken()
+    (account,) = [frame["a"] for frame in events if frame["e"] == "ACCOUNT_UPDATE"]
+    assert ([entry["a"] for entry in account["B"]], [entry["pa"] for entry in account["P"]]) == (["USDT"], ["0.004"])
+    told = [frame for frame in events if frame["e"] == "ORDER_TRADE_UPDATE"]
     assert [(frame["o"]["x"], frame["o"]["X"]) for frame in told] == [("NEW", "NEW"), ("TRADE", "FILLED")]
     (fill,) = client.ask("GET", "v1/userTrades", symbol="BTCUSDT")
     assert (fill["orderId"], fill["qty"], fill["maker"]) == (placed["orderId"], "0.004", False)
@@ -121,3 +132,35 @@ def test_orders_are_amended_and_canceled_on_silence(client: Client) -> None:
     assert len(client.ask("GET", "v1/openOrders", symbol="BTCUSDT")) == 1
     client.advance(1)
     assert client.ask("GET", "v1/openOrders", symbol="BTCUSDT") == []
+
+
+def test_self_trades_change_no_position_and_the_wallet_is_told_all_the_same(client: Client) -> None:
+    key = client.ask("POST", "v1/listenKey", signed=False)["listenKey"]
+    _, own = client.connect("/private/ws", f"listenKey={key}")
+    free = {"selfTradePreventionMode": "NONE", "price": "40000", "quantity": "0.004"}
+    for side in ("SELL", "BUY"):
+        client.ask("POST", "v1/order", **client.limit(side=side, **free))
+    (account,) = [frame["a"] for frame in own.taken() if frame["e"] == "ACCOUNT_UPDATE"]
+    assert ([entry["a"] for entry in account["B"]], account["P"]) == (["USDT"], [])
+
+
+def test_streams_that_are_not_served_are_counted(client: Client) -> None:
+    client.connect("/ws/btcusdt@nothing/nope@depth/!assetIndex@arr/btcusdt@rpiDepth@500ms/!bookTicker")
+    assert set(client.door.unserved()) == {"stream btcusdt@nothing", "stream nope@depth", "stream !assetIndex@arr"}
+
+
+def test_what_was_changed_on_an_order_is_told_newest_first(client: Client) -> None:
+    placed = client.ask("POST", "v1/order", **client.limit(side="BUY", price="39000", quantity="0.004"))
+    for price in ("39001", "39002"):
+        client.ask(
+            "PUT", "v1/order", symbol="BTCUSDT", orderId=placed["orderId"], side="BUY", price=price, quantity="0.005"
+        )
+    rows = client.ask("GET", "v1/orderAmendment", symbol="BTCUSDT", orderId=placed["orderId"])
+    assert [row["amendment"]["price"]["after"] for row in rows] == ["39002.00", "39001.00"]
+    assert [row["amendment"]["origQty"]["before"] for row in rows] == ["0.005", "0.004"]
+    assert client.ask("GET", "v1/orderAmendment", symbol="BTCUSDT", orderId=999) == []
+    assert client.ask("GET", "v1/forceOrders") == []
+    assert client.ask("GET", "v1/adlQuantile")[0]["symbol"] == "BTCUSDT"
+    assert client.ask("GET", "v1/feeBurn") == {"feeBurn": False}
+    assert client.fail("POST", "v1/feeBurn", feeBurn="true")[1] == -1020
+    assert client.ask("GET", "v1/apiTradingStatus")["indicators"] == {}
