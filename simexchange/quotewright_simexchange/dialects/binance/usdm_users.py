@@ -152,7 +152,9 @@ class UserEvents:
         elif isinstance(event, PositionEvent):
             listing = self.symbols.of(event.symbol)
             if listing is not None:
-                assets = {listing.settle: None} if traded is None else {listing.settle: None, **_deltas(traded)}
+                assets: dict[str, Decimal | None] = {listing.settle: None}
+                if traded is not None:
+                    assets |= _deltas(traded)
                 self._tell_account(event, [self._position(event, listing)], assets)
         elif event.why == "trade":
             self._traded = event
