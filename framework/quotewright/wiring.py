@@ -343,7 +343,11 @@ def _open_market(
 def _cards(config: Config, plugins: PluginSet, venues: dict[str, Venue]) -> dict[str, Any]:
     """Return the cards that tables name, and those that a venue wants where its table names none."""
     wanted = {table.card or getattr(venues[name], "card_name", "") for name, table in config.venues.items()} - {""}
-    return {name: plugins.get("venue_cards", name) for name in sorted(wanted)}
+    if not wanted:
+        return {}
+    from quotewright.model.cards import load_card
+
+    return {name: load_card(plugins.get("venue_cards", name)) for name in sorted(wanted)}
 
 
 def _desk(

@@ -353,8 +353,6 @@ class OrderSession(Entering):
             why = line.tick(now_ns)
             if why:
                 self._lost(line, why, now_ns, is_dropped=True)
-        self._log_in(now_ns)
-        self._open_lines(now_ns)
         for write in list(self.writes.under_way.values()):
             if write.deadline_ns <= now_ns:
                 self._late(int(write.request), now_ns)
@@ -380,7 +378,7 @@ class OrderSession(Entering):
 
     def _log_in(self, now_ns: int) -> None:
         """Ask for a token, or make the one at hand hold on."""
-        if self.expiry is None or not self.is_synced or self.is_left:
+        if self.expiry is None or not self.is_synced:
             return
         if not self.token:
             if self.wire.login(self.stamp(now_ns)) is not None:
@@ -450,6 +448,10 @@ class OrderSession(Entering):
         return request
 
     def _after(self, now_ns: int) -> None:
+        """Do what has become possible, and say whether the venue is in reach."""
+        if not self.is_left:
+            self._log_in(now_ns)
+            self._open_lines(now_ns)
         self._pump(now_ns)
         self._judge(now_ns)
 

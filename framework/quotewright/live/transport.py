@@ -363,6 +363,8 @@ class Transport:
 
     async def _fetch(self, ticket: int, request: Request) -> None:
         assert self._client is not None
+        if self._is_closed:
+            return  # asked for at the very end: there is no client any more
         try:
             require_safe(request.url, self.settings.rest)
             with anyio.fail_after(int(self.settings.request_timeout) / 1e9):
