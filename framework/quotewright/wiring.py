@@ -192,6 +192,8 @@ class VenueContext:
     start_ns: int
     cards: Mapping[str, Any] = attrs.field(factory=dict)
     market: Market | None = None
+    is_replay: bool = False
+    """Whether a recorded session is only followed: nothing is sent, and what was reported then is reported again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -239,6 +241,8 @@ def assemble(
     recorder: Recorder,
     sample_ns: int = 0,
     live: Market | None = None,
+    *,
+    is_replay: bool = False,
 ) -> Wired:
     """Build every object that *config* names and wire them into a pipeline.
 
@@ -247,6 +251,7 @@ def assemble(
         recorder: Told of everything that happens; it changes nothing.
         sample_ns: How often the recorder samples, 0 for what the config says.
         live: A live market that is connected already.
+        is_replay: A recorded session is followed.
 
     Raises:
         ConfigError: a table that names what is not there, or values that do not fit the instruments.
@@ -268,6 +273,7 @@ def assemble(
             start_ns=market.start_ns,
             cards=cards,
             market=market,
+            is_replay=is_replay,
         )
         with raising(table.where, "connect()"):
             venue.connect(context)

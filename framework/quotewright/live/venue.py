@@ -84,21 +84,17 @@ class LiveVenue(Venue):
     def connect(self, context: VenueContext) -> None:
         """Read the key, make the session; nothing is sent before :meth:`start`."""
         settings, where = self.settings, context.where
-        if context.tape is not None:
+        if context.tape is not None and not context.is_replay:
             raise ConfigError(
                 f'{where}: a recorded market takes no live orders; write another plugin here, such as "replay"'
             )
         for name in ("rest", "websocket", "ws_api"):
             self._require_here(getattr(settings, name), f"{where}.{name}")
-        account = Account(
-            key=read_secret(settings.key, f"{where}.key"),
-            secret=read_secret(settings.secret, f"{where}.secret"),
-            card=context.cards.get(settings.card or self.card_name),
-            where=where,
-        )
-        wire = self.make_wire(account)
+        wire = self.make_wire(self._account(context))
         self.name = context.name
         self.keeps_priority_on_reduce = wire.keeps_priority_on_reduce
+        if context.is_replay:
+            return
         tag = base36(context.start_ns // MILLISECOND)
         longest = len(settings.client_prefix) + len(tag) + 12
         if longest > wire.client_id_length:
@@ -106,12 +102,20 @@ class LiveVenue(Venue):
                 f"{where}.client_prefix: should leave room for {len(tag) + 12} more characters in an order id of "
                 f"{wire.client_id_length}, was '{settings.client_prefix}'"
             )
-        self.session = OrderSession(
-            wire, settings, context.instruments, tag, random.Random(context.seed), f"{where}.key"
-        )
-        why = "not connected yet"
-        self._reports.append(
-            VenueState(event_ns=context.start_ns, receive_ns=context.start_ns, is_good=False, reason=why)
+        chance = random.Random(context.seed)
+        self.session = OrderSession(wire, settings, context.instruments, tag, chance, f"{where}.key")
+        start_ns, why = context.start_ns, "not connected yet"
+        self._reports.append(VenueState(event_ns=start_ns, receive_ns=start_ns, is_good=False, reason=why))
+
+    def _account(self, context: VenueContext) -> Account:
+        """Return the account of the config; a session that is only followed needs no key."""
+        settings, where = self.settings, context.where
+        kept = Secret("none") if context.is_replay else None
+        return Account(
+            key=kept or read_secret(settings.key, f"{where}.key"),
+            secret=kept or read_secret(settings.secret, f"{where}.secret"),
+            card=context.cards.get(settings.card or self.card_name),
+            where=where,
         )
 
     def _require_here(self, address: str, where: str) -> None:

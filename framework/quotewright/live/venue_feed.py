@@ -33,10 +33,8 @@ class VenueFeed(FeedAdapter):
 
     def market(self, context: FeedContext) -> Market:
         """Open the market of the venue named, or of the only one."""
-        if context.tape is not None:
-            raise ConfigError(f'{context.where}: on a tape write plugin = "tape" here')
-        if context.live is not None:
-            return context.live
+        if context.live is not None or context.tape is not None:
+            return super().market(context)
         names = [self.venue] if self.venue else list(context.venues)
         found: object = context.venues.get(names[0]) if len(names) == 1 else None
         if not isinstance(found, OwnMarket):

@@ -11,6 +11,7 @@ from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import NEVER
 from quotewright.kernel.pipeline import Desk, Pipeline
 from quotewright.kernel.venue import Venue
+from quotewright.live.venue import LiveVenue
 from quotewright.model.orders import Report
 from quotewright.runtime.inputlog import (
     INTENT,
@@ -52,11 +53,13 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
     if is_cut and tape is not None:
         records = [record for record in records if record.rows <= tape.rows.count]
     follower = Follower(records, log, is_cut)
-    wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS)
+    wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS, is_replay=True)
     if len(wired.venues) != 1:
         raise ConfigError(f"a replay takes one venue, the config has {len(wired.venues)}")
     (inner,) = wired.venues.values()
-    venue = RecordedVenue(inner, [record for record in follower.records if record.kind == REPORT])
+    reports = [record for record in follower.records if record.kind == REPORT]
+    is_live = isinstance(inner, LiveVenue)
+    venue = RecordedLiveVenue(inner, reports) if is_live else RecordedVenue(inner, reports)
     pipeline = Pipeline(
         wired.pipeline.source,
         wired.pipeline.views,
@@ -104,6 +107,26 @@ class RecordedVenue(Venue):
         records = self.records[self.taken : self.taken + count]
         self.taken += count
         return [msgspec.convert(record.body, Report) for record in records]
+
+
+class RecordedLiveVenue(RecordedVenue):
+    """Hands out what a venue over the network reported, at the times it was known then; nothing is sent."""
+
+    def run(self, until_ns: int) -> int:
+        if self.taken < len(self.records) and self.records[self.taken].now_ns <= until_ns:
+            return self.records[self.taken].now_ns
+        return NEVER
+
+    def submit(self, command: Command, now_ns: int) -> bool:
+        return True
+
+    def take_reports(self, now_ns: int) -> list[Report]:
+        """Return the recorded reports known by *now_ns*."""
+        found: list[Report] = []
+        while self.taken < len(self.records) and self.records[self.taken].now_ns <= now_ns:
+            found.append(msgspec.convert(self.records[self.taken].body, Report))
+            self.taken += 1
+        return found
 
 
 class Follower:
