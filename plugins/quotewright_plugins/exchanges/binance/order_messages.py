@@ -5,6 +5,8 @@ Source: Binance API documentation, third quarter of 2026. Where both markets wri
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from quotewright_plugins.exchanges.binance.messages import Id, Stamp
@@ -90,7 +92,32 @@ class Holding(msgspec.Struct, gc=False):
 
 
 class ListenKey(msgspec.Struct):
+    listenKey: str
+
+
+class Renewed(msgspec.Struct):
+    """The answer to a listen key's renewal, which may repeat the key."""
+
     listenKey: str = ""
+
+
+class Subscription(msgspec.Struct):
+    """The answer to a subscription of spot's private events."""
+
+    subscriptionId: int
+
+
+class Done(msgspec.Struct):
+    """The answer to a cancel of all futures orders: nothing but a code."""
+
+    code: Literal[200]
+
+
+class Countdown(msgspec.Struct):
+    """The answer to a countdown, which repeats what was asked for."""
+
+    symbol: str
+    countdownTime: str | int
 
 
 class Time(msgspec.Struct):
@@ -245,6 +272,10 @@ ANY_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 ACCOUNT = msgspec.json.Decoder(Account)
 HOLDINGS = msgspec.json.Decoder(list[Holding])
 LISTEN_KEY = msgspec.json.Decoder(ListenKey)
+RENEWED = msgspec.json.Decoder(Renewed)
+SUBSCRIPTION = msgspec.json.Decoder(Subscription)
+DONE = msgspec.json.Decoder(Done)
+COUNTDOWN = msgspec.json.Decoder(Countdown)
 TIME = msgspec.json.Decoder(Time)
 EXECUTION_REPORT = msgspec.json.Decoder(ExecutionReport)
 ACCOUNT_POSITION = msgspec.json.Decoder(AccountPosition)

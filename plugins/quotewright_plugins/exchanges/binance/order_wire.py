@@ -17,7 +17,6 @@ from quotewright.execution import (
     Execution,
     Frame,
     Heard,
-    Login,
     Message,
     OrderLimits,
     OrderSeen,
@@ -112,7 +111,6 @@ class BinanceOrders(OrderWire):
             "fills": self._read_fills,
             "account": self._read_account,
             "login": self._read_login,
-            "renew": self._read_login,
         }
 
     def __repr__(self) -> str:
@@ -280,8 +278,7 @@ class BinanceOrders(OrderWire):
         ]
 
     def _read_login(self, body: bytes) -> Sequence[Told]:
-        key = messages.LISTEN_KEY.decode(body).listenKey
-        return (Login(key),) if key else ()
+        raise TypeError(f"{type(self).__name__} lacks _read_login()")
 
     def _read_account(self, body: bytes) -> Sequence[Told]:
         raise TypeError(f"{type(self).__name__} lacks _read_account()")

@@ -82,5 +82,10 @@ class BinanceSpotOrders(BinanceOrders):
             return self._told_of(amended.amendedOrder, amended.transactTime)
         return super()._read_order(body)
 
+    def _read_login(self, body: bytes) -> Sequence[Told]:
+        """Read the answer to the greeting."""
+        messages.SUBSCRIPTION.decode(body)
+        return ()
+
     def _read_account(self, body: bytes) -> Sequence[Told]:
         return [BalanceSeen(one.asset, one.free, one.locked) for one in messages.ACCOUNT.decode(body).balances]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from quotewright.execution import Amending, BalanceSeen, Line, LoginRule, Message, Placing, PositionSeen, Told
+from quotewright.execution import Amending, BalanceSeen, Line, Login, LoginRule, Message, Placing, PositionSeen, Told
 from quotewright.live.deadman import BINANCE_FUTURES
 from quotewright.wire import Request
 from quotewright_plugins.exchanges.binance import order_messages as messages
@@ -29,6 +30,14 @@ class BinanceUsdmOrders(BinanceOrders):
     entry_line = ENTRY
     login_rule = LoginRule(life_ns=60 * MINUTE, renew_ns=30 * MINUTE)
     dead_man = BINANCE_FUTURES
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._readers |= {
+            "cancel_all": self._read_all_canceled,
+            "renew": self._read_renewed,
+            "countdown": self._read_countdown,
+        }
 
     def lines(self) -> tuple[Line, ...]:
         user = Line(name=USER, needs_login=True, keep_alive=KEEP_ALIVE)
@@ -84,10 +93,20 @@ class BinanceUsdmOrders(BinanceOrders):
         params = [("symbol", symbol), ("countdownTime", window_ns // MILLISECOND)]
         return self._signed("POST", f"{self.api}/countdownCancelAll", params, stamp_ns, 10)
 
-    def _read_orders(self, body: bytes) -> Sequence[Told]:
-        if body.lstrip()[:1] != b"[":
-            return ()  # all were cancelled, and the venue does not tell which
-        return super()._read_orders(body)
+    def _read_all_canceled(self, body: bytes) -> Sequence[Told]:
+        messages.DONE.decode(body)  # the venue does not tell which orders it has cancelled
+        return ()
+
+    def _read_login(self, body: bytes) -> Sequence[Told]:
+        return (Login(messages.LISTEN_KEY.decode(body).listenKey),)
+
+    def _read_renewed(self, body: bytes) -> Sequence[Told]:
+        key = messages.RENEWED.decode(body).listenKey
+        return (Login(key),) if key else ()
+
+    def _read_countdown(self, body: bytes) -> Sequence[Told]:
+        messages.COUNTDOWN.decode(body)
+        return ()
 
     def _read_account(self, body: bytes) -> Sequence[Told]:
         holdings = messages.HOLDINGS.decode(body)
