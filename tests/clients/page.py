@@ -1,0 +1,77 @@
+"""The page of what works: written from what the clients' scripts tell, and compared with the one in the tree."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
+MARKETS = ("spot", "usdm")
+
+HEAD = """# Clients that trade here unmodified
+
+Which client, in which version, made which call, and how it ended. Each client was installed from the package index and
+pointed at a local exchange; nothing else of it was changed. A cell says `yes`, or the client's own exception (or the
+venue's code) that a provoked error became, or what failed; it is empty where a version does not have the call.
+
+## How to repeat it
+
+```text
+tox run -e clients
+python -m tests.clients --environments FOLDER
+python -m tests.clients ccxt==4.5.80 --environments FOLDER --trace
+```
+
+The first makes an environment for each client, serves `quotewright exchange serve` to each, prints what became of each
+call and fails if one failed or if this page is not what came out. The second keeps the environments for the next time.
+The third takes another version of a client. `--write` writes this page.
+
+How each client is pointed at the exchange stands at the top of its script in `tests/clients/`:
+"""
+
+
+def cell(one: dict[str, Any]) -> str:
+    if not one["ok"]:
+        return f"fails: {one['error']}".replace("|", "\\|").replace("\n", " ")
+    return f"`{one['note']}`" if one["note"] else "yes"
+
+
+def sections(told: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return a section by client: a row for each call, a column for each version and market."""
+    clients: dict[str, list[dict[str, Any]]] = {}
+    for one in told:
+        clients.setdefault(one["client"], []).append(one)
+    found = {}
+    for client, ones in clients.items():
+        columns = list(dict.fromkeys((one["version"], one["market"]) for one in ones))
+        columns.sort(key=lambda column: (-_first(ones, column[0]), MARKETS.index(column[1])), reverse=False)
+        columns.sort(key=lambda column: _first(ones, column[0]))
+        cells = {(one["call"], one["version"], one["market"]): cell(one) for one in ones}
+        heads = [f"{version} {market}" for version, market in columns]
+        lines = [f"## {client}", "", f"| call | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+        for call in dict.fromkeys(one["call"] for one in ones):
+            row = [cells.get((call, *column), "") for column in columns]
+            lines.append(f"| {call} | {' | '.join(row)} |")
+        found[client] = "\n".join(lines) + "\n"
+    return found
+
+
+def _first(ones: Sequence[dict[str, Any]], version: str) -> int:
+    return next(place for place, one in enumerate(ones) if one["version"] == version)
+
+
+def page(told: Sequence[dict[str, Any]], scripts: dict[str, str]) -> str:
+    """Return the whole page; *scripts* tells the script by client."""
+    table = ["| client | script |", "|---|---|", *(f"| {name} | `{script}` |" for name, script in scripts.items())]
+    return "\n".join([HEAD, *table, "", *sections(told).values()])
+
+
+def difference(new: str, committed: str) -> str:
+    """Return how *new* differs from the page in the tree, empty if it does not."""
+    return "".join(
+        difflib.unified_diff(
+            committed.splitlines(keepends=True), new.splitlines(keepends=True), "docs/compatibility.md", "found now"
+        )
+    )
