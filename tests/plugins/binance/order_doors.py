@@ -52,13 +52,14 @@ class Peer:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.pings: list[bytes] = []
         self.closes: list[tuple[int, str]] = []
 
     def send(self, frame: bytes) -> None:
         self.frames.append(frame)
 
     def ping(self, payload: bytes) -> None:
-        pass
+        self.pings.append(payload)
 
     def close(self, code: int, reason: str) -> None:
         self.closes.append((code, reason))
