@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import attrs
+from tests.mutants.mutant import MARKET, Mutant
 
 NUMBERS: Final = [f"m{number:02}" for number in range(1, 23)] + [f"c{number:02}" for number in range(1, 20)]
 
-MARKET: Final = "tests/faults/test_market_data.py"
 CONNECTIONS: Final = "tests/faults/test_connections.py"
 LIVE_CONNECTION: Final = "tests/framework/live/test_connection.py"
 LIVE_SESSION: Final = "tests/framework/live/test_session.py"
@@ -27,16 +26,6 @@ DERIBIT: Final = "plugins/quotewright_plugins/exchanges/deribit"
 OKX: Final = "plugins/quotewright_plugins/exchanges/okx"
 LIVE: Final = "framework/quotewright/live"
 KERNEL: Final = "framework/quotewright/kernel"
-
-
-@attrs.frozen
-class Mutant:
-    """*old*, which stands once in *file*, becomes *new*; *tests* must notice."""
-
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...] = (MARKET,)
 
 
 _FIRST: Final = {
@@ -78,9 +67,7 @@ _FIRST: Final = {
     "m18": Mutant(
         f"{KERNEL}/view.py", "self.tick_grid = multiple(price, self.tick_steps)", "self.tick_grid = 1", (TERMS,)
     ),
-    "m19": Mutant(
-        f"{KERNEL}/pipeline.py", "if desk.is_waiting or view.status > POST_ONLY:", "if desk.is_waiting:", (TERMS,)
-    ),
+    "m19": Mutant(f"{KERNEL}/pipeline.py", " or view.status > POST_ONLY:", ":", (TERMS,)),
     "m20": Mutant(
         "plugins/quotewright_plugins/risk_rules/stream_disagreement.py",
         "if one.quotes_ns is not None and now_ns - one.quotes_ns >= lasting_ns:",

@@ -115,16 +115,31 @@ def asked(final: Mapping[str, Any], what: str) -> str:
     return ", ".join(f"{key} {account[key]}" for key in sorted(account) if account[key] not in ZEROS)
 
 
+def follow(shown: dict[tuple[str, str], str], changes: list[list[str]], final: Mapping[str, Any]) -> None:
+    """Take the level changes of a command into *shown*, which must be the displayed book of *final* then."""
+    for side, price, quantity in changes:
+        before = shown.pop((side, price), "0")
+        assert quantity != before, f"{side} {price} was told though it did not change from {before}"
+        if quantity != "0":
+            shown[side, price] = quantity
+    for side, levels in (("bid", final["bids"]), ("ask", final["asks"])):
+        expected = {level["price"]: level["qty"] for level in levels if level["qty"] != "0"}
+        assert {price: quantity for (one, price), quantity in shown.items() if one == side} == expected
+
+
 def play(engine: str, story: str, instrument: Mapping[str, Any], accounts: Mapping[str, Any]) -> str:
-    """Return *story* as *engine* tells it."""
+    """Return *story* as *engine* tells it; its level changes must make up its displayed book."""
     machine = ENGINES[engine](INSTRUMENT_DEFAULTS | instrument, accounts)
+    shown: dict[tuple[str, str], str] = {}
     lines = []
     for line in story.strip().splitlines():
         text = line.partition("|")[0].strip()
         if text.startswith("?"):
             found = asked(machine.final(), text[1:].strip())
         else:
-            found = "; ".join(told(event) for event in machine.run(command(text))[0])
+            events, changes = machine.run(command(text))
+            found = "; ".join(told(event) for event in events)
+            follow(shown, changes, machine.final())
         lines.append(f"{text:<36}| {found}".rstrip())
     return "\n".join(lines)
 
