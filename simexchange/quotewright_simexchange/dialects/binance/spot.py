@@ -34,11 +34,24 @@ if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
 
 FRAMES_PATH = "/ws-api/v3"
+OLD_PATHS = (
+    "ping",
+    "time",
+    "exchangeInfo",
+    "depth",
+    "trades",
+    "historicalTrades",
+    "aggTrades",
+    "klines",
+    "ticker/24hr",
+)
+"""What was served under /api/v1 too."""
 PRIVATE = (b"executionReport", b"outboundAccountPosition", b"balanceUpdate")
 
 
 class SpotDoor(RestDoor):
-    """Binance spot. The listen keys that the venue has taken away are served to old clients unless turned off."""
+    """Binance spot. What the venue has taken away, listen keys and the paths of version 1, is served to old clients
+    unless that is turned off."""
 
     name = "binance-spot"
 
@@ -65,6 +78,10 @@ class SpotDoor(RestDoor):
             self.endpoints[verb, path] = endpoint
             if method:
                 self.methods[method] = endpoint
+        if has_listen_keys:
+            for verb, path in list(self.endpoints):
+                if (verb == "GET" and path.removeprefix("/api/v3/") in OLD_PATHS) or path.endswith("/userDataStream"):
+                    self.endpoints[verb, path.replace("/v3/", "/v1/")] = self.endpoints[verb, path]
 
     def is_private(self, frame: bytes) -> bool:
         return any(b'"e":"' + name in frame[:400] for name in PRIVATE)

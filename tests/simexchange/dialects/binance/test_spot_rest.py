@@ -371,6 +371,13 @@ def test_the_wallet_lists_the_coins_with_what_the_account_has(world: World) -> N
     assert not any(coin["depositAllEnable"] or coin["withdrawAllEnable"] for coin in coins.values())
 
 
+def test_old_clients_are_served_under_the_paths_of_version_1(world: World) -> None:
+    assert world.got("/api/v1/depth", "symbol=BTCUSDT") == world.got("/api/v3/depth", "symbol=BTCUSDT")
+    key = json.loads(world.ask("POST", "/api/v1/userDataStream", x_mbx_apikey="me-key").body)["listenKey"]
+    assert json.loads(world.ask("POST", "/api/v3/userDataStream", x_mbx_apikey="me-key").body)["listenKey"] == key
+    assert world.got("/api/v1/account", "", 404)["code"] == -5000
+
+
 def test_listen_keys_of_old_clients(world: World) -> None:
     key = json.loads(world.ask("POST", "/api/v3/userDataStream", x_mbx_apikey="me-key").body)["listenKey"]
     session, wire = world.connected(f"/ws/{key}")
