@@ -46,7 +46,7 @@ CLIENTS = (
     Client(("ccxt==4.4.100",), "ccxt_calls.py"),
     Client(("ccxt==4.2.100", "aiohttp==3.10.11"), "ccxt_calls.py"),
     Client(("python-binance==1.0.37",), "python_binance_calls.py"),
-    Client(("python-binance==1.0.19",), "python_binance_calls.py"),
+    Client(("python-binance==1.0.19", "websockets==11.0.3"), "python_binance_calls.py"),
     Client(("binance-connector==3.13.0",), "connector_calls.py"),
     Client(
         ("binance-sdk-spot==13.2.0", "binance-sdk-derivatives-trading-usds-futures==18.0.1"),
