@@ -45,9 +45,9 @@ def sections(told: Sequence[dict[str, Any]]) -> dict[str, str]:
         clients.setdefault(one["client"], []).append(one)
     found = {}
     for client, ones in clients.items():
-        columns = list(dict.fromkeys((one["version"], one["market"]) for one in ones))
-        columns.sort(key=lambda column: (-_first(ones, column[0]), MARKETS.index(column[1])), reverse=False)
-        columns.sort(key=lambda column: _first(ones, column[0]))
+        versions = list(dict.fromkeys(one["version"] for one in ones))
+        markets = [market for market in MARKETS if any(one["market"] == market for one in ones)]
+        columns = [(version, market) for version in versions for market in markets]
         cells = {(one["call"], one["version"], one["market"]): cell(one) for one in ones}
         heads = [f"{version} {market}" for version, market in columns]
         lines = [f"## {client}", "", f"| call | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
@@ -56,10 +56,6 @@ def sections(told: Sequence[dict[str, Any]]) -> dict[str, str]:
             lines.append(f"| {call} | {' | '.join(row)} |")
         found[client] = "\n".join(lines) + "\n"
     return found
-
-
-def _first(ones: Sequence[dict[str, Any]], version: str) -> int:
-    return next(place for place, one in enumerate(ones) if one["version"] == version)
 
 
 def page(told: Sequence[dict[str, Any]], scripts: dict[str, str]) -> str:
