@@ -7,6 +7,7 @@ import json
 import sys
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from quotewright.errors import ConfigError
@@ -288,3 +289,14 @@ def test_limits_are_the_cards(market: str) -> None:
     assert (wire.client_id_length, wire.limits.life_ns) == (36, 86_400_000_000_000)
     assert wire.keeps_priority_on_reduce == (market == "spot")
     assert (wire.dead_man is None, wire.login_rule is None) == (market == "spot", market == "spot")
+
+
+@pytest.mark.parametrize("client_id", ["qw1-7", "a:b/c.d", "ä&c=d +%41"])
+def test_the_http_client_sends_what_was_signed(client_id: str) -> None:
+    """Nothing on the way rewrites the query: the venue verifies the bytes that arrive."""
+    request = _wire("usdm", entry="rest").cancel("BTCUSDT", client_id, STAMP_NS, 1)
+    sent = httpx.Request(request.method, request.url, headers=dict(request.headers))
+    query = sent.url.raw_path.partition(b"?")[2]
+    assert query.decode() == urlsplit(request.url).query
+    text, _, signature = query.partition(b"&signature=")
+    assert signature.decode() == HmacSigner(KEY, SECRET).sign(text)
