@@ -55,8 +55,15 @@ class KeyMaker:
     def __init__(self, seed: int, taken: Iterable[str]) -> None:
         self._draw = random.Random(f"keys {seed}").random
         self._taken = taken
+        self.drawn = 0
+
+    def skip(self, count: int) -> None:
+        """Draw *count* texts that an exchange before this one has drawn."""
+        for _ in range(count):
+            self._text()
 
     def _text(self) -> str:
+        self.drawn += 1
         return "".join(LETTERS[int(self._draw() * len(LETTERS))] for _ in range(KEY_LENGTH))
 
     def key(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from quotewright.errors import InputError
+from quotewright_simexchange.exchange.command_log import CALLS, LoggedCall
 from quotewright_simexchange.exchange.positions import Held, value_of
 from quotewright_simexchange.exchange.records import (
     ZERO,
@@ -24,6 +25,7 @@ from quotewright_simexchange.exchange.records import (
     OrderRequest,
     PhaseEvent,
     PositionEvent,
+    ReferenceEvent,
     Refused,
     Side,
     TradeEvent,
@@ -38,6 +40,8 @@ class Carrying(Views):
 
     def __init__(self, listings: Sequence[Listing], start_ns: int) -> None:
         super().__init__(listings, start_ns)
+        self.log: list[LoggedCall] = []
+        """Every command that changed something, with its market time; see :meth:`follow`."""
         self._schedule = Schedule()
         self._listeners: list[Callable[[Event], None]] = []
         self._queue: deque[Event] = deque()
@@ -75,6 +79,44 @@ class Carrying(Views):
         """Return when the next call is due, None if nothing is."""
         return self._schedule.next_ns()
 
+    def expire(self, symbol: str) -> None:
+        """End the orders of an instrument whose time has come; the log's word for what the clock does by itself."""
+        self._schedule.forget_first(symbol)
+        self._end_due(symbol)
+
+    def tell_time(self, symbol: str) -> None:
+        """Tell the engine of an instrument the time; the log's word for what an order with an end needs."""
+        self._must(symbol, {"op": "clock", "now": self.now_ns}, self._noted("tell_time", symbol=symbol))
+
+    def _end_later(self, symbol: str, when_ns: int) -> None:
+        self._schedule.at(when_ns, lambda: self._end_due(symbol), symbol)
+
+    def _end_due(self, symbol: str) -> None:
+        self._must(symbol, {"op": "clock", "now": self.now_ns}, self._noted("expire", symbol=symbol))
+
+    # The log.
+
+    def _noted(self, call: str, /, **values: Any) -> LoggedCall:
+        return LoggedCall(self.now_ns, call, values)
+
+    def follow(self, log: Iterable[LoggedCall]) -> None:
+        """Carry out the commands of *log*, each at its time; together with the state before it gives the state after.
+
+        Raises:
+            InputError: a command lies in the past, or is none.
+        """
+        for number, entry in enumerate(log):
+            if entry.at_ns < self.now_ns:
+                raise InputError(
+                    f"log, entry {number}: its time should be {self.now_ns} or later, was {entry.at_ns}; "
+                    "follow the part of the log that comes after the snapshot"
+                )
+            if entry.call not in CALLS:
+                raise InputError(f"log, entry {number}: {entry.call!r} is no command of an exchange")
+            # What was due by then stands in the log as well, in the place where it happened.
+            self._set_clock(entry.at_ns)
+            getattr(self, entry.call)(**entry.values)
+
     # Events.
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
@@ -106,17 +148,37 @@ class Carrying(Views):
 
     # Commands.
 
-    def _must(self, symbol: str, command: Mapping[str, Any]) -> None:
-        refused = self._run(symbol, command)
+    def _must(
+        self, symbol: str, command: Mapping[str, Any], note: LoggedCall, reference: ReferenceEvent | None = None
+    ) -> None:
+        refused = self._run(symbol, command, note, reference=reference)
         if refused is not None:
             raise InputError(f"{symbol}: {command['op']} cannot be done: {refused.reason} {refused.text}".rstrip())
 
-    def _run(self, symbol: str, command: Mapping[str, Any], cause: str = "") -> Refused | None:
-        """Carry out one engine command and tell what came of it."""
+    def _run(
+        self,
+        symbol: str,
+        command: Mapping[str, Any],
+        note: LoggedCall,
+        cause: str = "",
+        begun: OrderRecord | None = None,
+        reference: ReferenceEvent | None = None,
+    ) -> Refused | None:
+        """Carry out one engine command, note it and tell what came of it.
+
+        What the engine refuses to read has not happened: it is not noted, and the id of *begun* is free again.
+        """
         try:
             events, changes = self._engines[symbol].run(command)
-        except NotSupportedError as error:
-            return Refused(reason="not_supported", text=str(error))
+        except ValueError as error:
+            if begun is not None:
+                self._store.take_back(begun)
+            if isinstance(error, NotSupportedError):
+                return Refused(reason="not_supported", text=str(error))
+            raise
+        self.log.append(note)
+        if reference is not None:
+            self._markets[symbol].reference = reference
         refused: Refused | None = None
         orders: list[OrderEvent] = []
         trades: list[TradeEvent] = []
@@ -142,10 +204,14 @@ class Carrying(Views):
                 record, what = self._store.change(int(event["id"]), event, self.now_ns)
                 orders.append(self._order_event(record, what, None, cause))
                 if what == "accepted" and record.request.tif == "gtd":
-                    self.at(record.request.expire_ns, lambda: self._expire(symbol))
+                    self._end_later(symbol, record.request.expire_ns)
         orders += [self._order_event(record, "canceled", None, "") for record in self._store.end_forced(self.now_ns)]
         touched = {event.account for event in orders} | amounts.keys()
+        if refused is not None and begun is not None:
+            self._store.drop(begun)
+        first: list[Event] = [] if reference is None else [reference]
         if not touched and not changes and not others:
+            self._tell(first)
             return refused
         if why == "settlement":
             self._settled(symbol)
@@ -156,11 +222,8 @@ class Carrying(Views):
             delta = {self.listings[symbol].settle: amounts[name]} if name in amounts else {}
             told += self._balance_events([name], why, delta)
             told += self._position_events(name, symbol, why)
-        self._tell([*orders, *told, *trades, *others, *self._depth(symbol, changes)])
+        self._tell([*first, *orders, *told, *trades, *others, *self._depth(symbol, changes)])
         return refused
-
-    def _expire(self, symbol: str) -> None:
-        self._run(symbol, {"op": "clock", "now": self.now_ns})
 
     def _liquidated(self, symbol: str, event: Mapping[str, Any]) -> LiquidationEvent:
         """Take up the order by which the engine closes a position by force."""

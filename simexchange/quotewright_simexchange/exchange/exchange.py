@@ -14,9 +14,10 @@ from typing import Any
 
 import attrs
 
-from quotewright.errors import ConfigError, InputError
+from quotewright.errors import ConfigError, InputError, NotFoundError
 from quotewright_simexchange.exchange.accounts import Account, ApiKey, KeyMaker
 from quotewright_simexchange.exchange.carrying import Carrying
+from quotewright_simexchange.exchange.command_log import LoggedCall
 from quotewright_simexchange.exchange.orders import decimal_text
 from quotewright_simexchange.exchange.records import (
     ZERO,
@@ -24,9 +25,11 @@ from quotewright_simexchange.exchange.records import (
     OrderEvent,
     OrderRecord,
     OrderRequest,
+    ReferenceEvent,
     Refused,
     TradeEvent,
 )
+from quotewright_simexchange.exchange.snapshot import canonical, listings_of, packed, put, state_of, unpacked
 from quotewright_simexchange.matching.decimals import scaled
 from quotewright_simexchange.matching.door import FastEngine, NotSupportedError
 from quotewright_simexchange.matching.ledger import Ledger
@@ -41,15 +44,6 @@ BY_REQUEST = ("user", "amend_below_filled", "")
 Told = tuple[list[OrderEvent], list[TradeEvent], tuple[Any, ...]]
 
 
-@attrs.frozen
-class LoggedCall:
-    """One command: the name of the method, and what it was called with."""
-
-    at_ns: int
-    call: str
-    values: Mapping[str, Any]
-
-
 class Exchange(Carrying):
     """An exchange of *listings* whose accounts share one ledger."""
 
@@ -57,8 +51,6 @@ class Exchange(Carrying):
         super().__init__(listings, start_ns)
         self.seed = seed
         self.keys: dict[str, ApiKey] = {}
-        self.log: list[LoggedCall] = []
-        """Every command that changed something, with its market time; see :meth:`replay`."""
         self._groups: dict[str, int] = {}
         self._key_maker = KeyMaker(seed, self.keys)
 
@@ -112,6 +104,7 @@ class Exchange(Carrying):
             ConfigError: another key is the same.
         """
         self._account(account)
+        given = {"key": key, "secret": secret, "passphrase": passphrase, "rights": rights}
         key = key or self._key_maker.key()
         if key in self.keys:
             raise ConfigError(f"account {account}: the key {key[:8]}… is there already")
@@ -123,7 +116,16 @@ class Exchange(Carrying):
             rights=rights,
         )
         self.keys[key] = made
+        self._note("add_key", account=account, **given)
         return made
+
+    def enable_key(self, key: str, is_enabled: bool = True) -> None:
+        """Let a key be used, or not any more."""
+        found = self.keys.get(key)
+        if found is None:
+            raise NotFoundError(f"no key {key[:12]!r}…; keys belong to the accounts {', '.join(self.accounts)}")
+        found.is_enabled = is_enabled
+        self._note("enable_key", key=key, is_enabled=is_enabled)
 
     def deposit(self, account: str, currency: str, amount: Decimal) -> None:
         """Add *amount* to what *account* has free."""
@@ -150,17 +152,15 @@ class Exchange(Carrying):
     def place(self, account: str, request: OrderRequest) -> OrderRecord | Refused:
         """Place an order; return it as it stands after the command."""
         refused = self._refusal(account, request)
+        if refused is None and request.tif == "gtd" and self._engines[request.symbol].core.now != self.now_ns:
+            self.tell_time(request.symbol)
+            refused = self._refusal(account, request)
         if refused is not None:
             return refused
         record = self._store.begin(account, request, self._quantity(request), self.now_ns)
-        self._note("place", account=account, request=request)
-        if request.tif == "gtd":
-            self._expire(request.symbol)
-        refused = self._run(request.symbol, self._command(record))
-        if refused is not None:
-            self._store.drop(record)
-            return refused
-        return self._store.orders[record.order_id]
+        note = self._noted("place", account=account, request=request)
+        refused = self._run(request.symbol, self._command(record), note, begun=record)
+        return refused if refused is not None else self._store.orders[record.order_id]
 
     def test(self, account: str, request: OrderRequest) -> Refused | None:
         """Return why an order would be refused, None if it would be accepted; nothing happens."""
@@ -208,9 +208,9 @@ class Exchange(Carrying):
             return Refused(reason="unknown_order")
         if not record.is_open:
             return Refused(reason="order_closed")
-        self._note("cancel", account=account, symbol=symbol, order_id=record.order_id, cause=cause)
+        note = self._noted("cancel", account=account, symbol=symbol, order_id=record.order_id, cause=cause)
         command = {"op": "cancel", "id": str(record.order_id), "account": account}
-        refused = self._run(symbol, command, cause=cause)
+        refused = self._run(symbol, command, note, cause)
         return refused if refused is not None else self._store.orders[record.order_id]
 
     def cancel_all(self, account: str, symbol: str | None = None) -> list[OrderRecord]:
@@ -222,8 +222,8 @@ class Exchange(Carrying):
             wanted = [record.order_id for record in self.open_orders(account, one)]
             if not wanted:
                 continue
-            self._note("cancel_all", account=account, symbol=one)
-            self._run(one, {"op": "cancel_all", "account": account})
+            note = self._noted("cancel_all", account=account, symbol=one)
+            self._run(one, {"op": "cancel_all", "account": account}, note)
             ended += [record for number in wanted if not (record := self._store.orders[number]).is_open]
         return ended
 
@@ -244,13 +244,15 @@ class Exchange(Carrying):
             return Refused(reason="unknown_order")
         if not record.is_open:
             return Refused(reason="order_closed")
-        self._note("amend", account=account, symbol=symbol, order_id=record.order_id, price=price, quantity=quantity)
+        note = self._noted(
+            "amend", account=account, symbol=symbol, order_id=record.order_id, price=price, quantity=quantity
+        )
         command: dict[str, Any] = {"op": "amend", "id": str(record.order_id), "account": account}
         if price is not None:
             command["price"] = decimal_text(price)
         if quantity is not None:
             command["qty"] = decimal_text(quantity)
-        refused = self._run(symbol, command)
+        refused = self._run(symbol, command, note)
         return refused if refused is not None else self._store.orders[record.order_id]
 
     # The market.
@@ -258,14 +260,12 @@ class Exchange(Carrying):
     def set_phase(self, symbol: str, phase: str) -> None:
         """Halt, open or restrict trading; see ``docs/matching-cases.md`` for the phases."""
         self._listing(symbol)
-        self._note("set_phase", symbol=symbol, phase=phase)
-        self._must(symbol, {"op": "phase", "state": phase})
+        self._must(symbol, {"op": "phase", "state": phase}, self._noted("set_phase", symbol=symbol, phase=phase))
 
     def uncross(self, symbol: str) -> None:
         """End an auction at its clearing price."""
         self._listing(symbol)
-        self._note("uncross", symbol=symbol)
-        self._must(symbol, {"op": "uncross"})
+        self._must(symbol, {"op": "uncross"}, self._noted("uncross", symbol=symbol))
 
     def set_mark(self, symbol: str, price: Decimal) -> None:
         """Set the mark price."""
@@ -279,40 +279,58 @@ class Exchange(Carrying):
         """Announce the funding rate and when it is paid; see :meth:`fund`."""
         self._listing(symbol)
         self._note("set_funding", symbol=symbol, rate=rate, next_ns=next_ns)
-        self._refer(symbol, funding_rate=rate, funding_ns=next_ns)
+        market = self._markets[symbol]
+        market.reference = self._referred(symbol, funding_rate=rate, funding_ns=next_ns)
+        self._tell([market.reference])
 
     def fund(self, symbol: str, rate: Decimal) -> None:
         """Let longs pay shorts *rate* of the value at the mark; the other way round if it is negative."""
         self._listing(symbol)
-        self._note("fund", symbol=symbol, rate=rate)
-        self._must(symbol, {"op": "funding", "rate": decimal_text(rate)})
+        note = self._noted("fund", symbol=symbol, rate=rate)
+        self._must(symbol, {"op": "funding", "rate": decimal_text(rate)}, note)
 
     def settle(self, symbol: str, price: Decimal) -> None:
         """Cancel every order and close every position at *price*."""
         self._listing(symbol)
-        self._note("settle", symbol=symbol, price=price)
-        self._must(symbol, {"op": "settle", "price": decimal_text(price)})
+        note = self._noted("settle", symbol=symbol, price=price)
+        self._must(symbol, {"op": "settle", "price": decimal_text(price)}, note)
 
     def _set_reference(self, name: str, symbol: str, price: Decimal) -> None:
         self._listing(symbol)
-        self._note(f"set_{name}", symbol=symbol, price=price)
-        self._refer(symbol, **{name: price})
-        self._must(symbol, {"op": name, "price": decimal_text(price)})
+        note = self._noted(f"set_{name}", symbol=symbol, price=price)
+        self._must(symbol, {"op": name, "price": decimal_text(price)}, note, self._referred(symbol, **{name: price}))
 
-    def _refer(self, symbol: str, **values: Any) -> None:
-        market = self._markets[symbol]
-        market.reference = attrs.evolve(market.reference, event_ns=self.now_ns, **values)
-        self._tell([market.reference])
+    def _referred(self, symbol: str, **values: Any) -> ReferenceEvent:
+        return attrs.evolve(self._markets[symbol].reference, event_ns=self.now_ns, **values)
 
     # What is true.
 
     def state_hash(self) -> str:
-        """Return a SHA-256 over all that later commands can depend on."""
-        digest = hashlib.sha256(self.ledger.state().encode())
-        for symbol in sorted(self._engines):
-            digest.update(f"{symbol} {self._engines[symbol].core.state_hash()} ".encode())
-        digest.update(f"{self.now_ns} {self._store.next_id} {sorted(self._sequences.items())}".encode())
-        return digest.hexdigest()
+        """Return a SHA-256 over all that later commands and answers can depend on: all that a snapshot holds."""
+        return hashlib.sha256(canonical(state_of(self))).hexdigest()
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, keys and their secrets included, as bytes for :meth:`restore`.
+
+        Raises:
+            InputError: a listener is being told events, the rest of which would be lost.
+        """
+        if self._is_telling:
+            raise InputError("a snapshot is taken between commands, not while a listener is told what came of one")
+        return packed(state_of(self))
+
+    @classmethod
+    def restore(cls, data: bytes) -> Exchange:
+        """Return an exchange in the state of a snapshot; its log is empty, and nobody listens.
+
+        Raises:
+            FormatVersionError: another version wrote the snapshot.
+            InputError: it is no snapshot, or not whole.
+        """
+        state = unpacked(data)
+        made = cls(listings_of(state), start_ns=state["now_ns"], seed=state["seed"])
+        put(made, state)
+        return made
 
     @classmethod
     def replay(
@@ -320,15 +338,13 @@ class Exchange(Carrying):
     ) -> Exchange:
         """Return an exchange on which the commands of *log* were carried out again: it has the same state."""
         made = cls(listings, start_ns=start_ns, seed=seed)
-        for entry in log:
-            made.advance(entry.at_ns)
-            getattr(made, entry.call)(**entry.values)
+        made.follow(log)
         return made
 
     # Inside.
 
     def _note(self, call: str, /, **values: Any) -> None:
-        self.log.append(LoggedCall(self.now_ns, call, values))
+        self.log.append(self._noted(call, **values))
 
     def _refusal(self, account: str, request: OrderRequest) -> Refused | None:
         """Return what is wrong with an order before the engine sees it."""

@@ -90,17 +90,18 @@ class Market:
         self.reference = ReferenceEvent(
             symbol=symbol, mark=None, index=None, funding_rate=ZERO, funding_ns=0, event_ns=now_ns
         )
-        self._day: deque[tuple[int, int, Decimal, Decimal]] = deque()
+        self.day: deque[tuple[int, int, Decimal, Decimal]] = deque()
+        """Time, number, price and quantity of the prints of a day at least."""
 
     def printed(self, trade: TradeEvent) -> None:
         """Take one print."""
         self.recent.append(trade)
         self.last = trade.price
-        self._day.append((trade.event_ns, trade.trade_id, trade.price, trade.quantity))
+        self.day.append((trade.event_ns, trade.trade_id, trade.price, trade.quantity))
 
     def statistics(self, now_ns: int) -> Day:
         """Return the day that ends now."""
-        day = self._day
+        day = self.day
         while day and day[0][0] <= now_ns - DAY_NS:
             day.popleft()
         if not day:

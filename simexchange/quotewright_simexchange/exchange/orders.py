@@ -40,8 +40,8 @@ class OrderStore:
         self.fills_by_order: dict[int, list[FillRecord]] = {}
         self._own: dict[tuple[str, str], list[int]] = {}
         self._open: dict[tuple[str, str], dict[int, None]] = {}
-        self._clients: dict[tuple[str, str, str], int] = {}
-        self._fills: dict[tuple[str, str], list[FillRecord]] = {}
+        self.clients: dict[tuple[str, str, str], int] = {}
+        self.fills_by_account: dict[tuple[str, str], list[FillRecord]] = {}
         self._forced: dict[str, int] = {}
         """Orders that the engine made itself, by the name it gives them."""
 
@@ -95,6 +95,24 @@ class OrderStore:
         number = self._forced.get(name)
         return self.orders[int(name) if number is None else number]
 
+    def put(self, record: OrderRecord) -> None:
+        """Take up an order as it was saved; orders come by their ids."""
+        key = (record.account, record.request.symbol)
+        self.orders[record.order_id] = record
+        self._own.setdefault(key, []).append(record.order_id)
+        if record.is_open:
+            self._open.setdefault(key, {})[record.order_id] = None
+
+    def put_fill(self, fill: FillRecord) -> None:
+        """Take up a fill as it was saved; fills of an account come by their time."""
+        self.fills_by_order.setdefault(fill.order_id, []).append(fill)
+        self.fills_by_account.setdefault((fill.account, fill.symbol), []).append(fill)
+
+    def take_back(self, record: OrderRecord) -> None:
+        """Forget an order that was never handed over; its id is free again."""
+        del self.orders[record.order_id]
+        self.next_id = record.order_id
+
     def drop(self, record: OrderRecord) -> None:
         """Forget an order that was refused; its id is not used again."""
         del self.orders[record.order_id]
@@ -108,7 +126,7 @@ class OrderStore:
         if kind == "accepted":
             self._own.setdefault(key, []).append(order_id)
             self._open.setdefault(key, {})[order_id] = None
-            self._clients[(*key, record.client_id)] = order_id
+            self.clients[(*key, record.client_id)] = order_id
             return record, what
         values: dict[str, Any] = {"updated_ns": now_ns}
         if kind == "canceled":
@@ -119,7 +137,8 @@ class OrderStore:
             self._open[key].pop(order_id, None)
         elif kind == "amended":
             values |= {"quantity": Decimal(event["qty"]), "leaves": Decimal(event["leaves"])}
-            values |= {"price": Decimal(event["price"]), "amends": record.amends + 1}
+            price = event["price"]
+            values |= {"price": None if price is None else Decimal(price), "amends": record.amends + 1}
         elif kind == "repriced":
             values["price"] = Decimal(event["price"])
         elif kind == "triggered":
@@ -153,13 +172,13 @@ class OrderStore:
         if is_done:
             self._open[key].pop(record.order_id, None)
         self.fills_by_order.setdefault(record.order_id, []).append(fill)
-        self._fills.setdefault(key, []).append(fill)
+        self.fills_by_account.setdefault(key, []).append(fill)
         return record
 
     def find(self, account: str, symbol: str, order_id: int | None, client_id: str) -> OrderRecord | None:
         """Return an order of *account* in *symbol* by its id; without one the newest with that client id."""
         if order_id is None:
-            order_id = self._clients.get((account, symbol, client_id), -1)
+            order_id = self.clients.get((account, symbol, client_id), -1)
         record = self.orders.get(order_id)
         if record is None or (record.account, record.request.symbol) != (account, symbol):
             return None
@@ -192,7 +211,7 @@ class OrderStore:
         """Return fills, oldest first."""
         return [
             one
-            for one in self._fills.get((account, symbol), ())
+            for one in self.fills_by_account.get((account, symbol), ())
             if one.trade_id >= from_id
             and order_id in (None, one.order_id)
             and start_ns <= one.event_ns

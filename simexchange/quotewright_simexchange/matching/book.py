@@ -386,7 +386,7 @@ class OrderBook(LevelIndex):
         return (
             flags,
             self.order_display[order] if is_iceberg else 0,
-            self.order_shown[order] if is_iceberg else 0,
+            self.order_shown[order] if is_iceberg and self.order_level[order] > 0 else 0,
             self.order_expiry[order] if flags & F_GTD else 0,
             is_conditional,
             self.order_slot[order] if flags & F_CONDITIONAL else 0,

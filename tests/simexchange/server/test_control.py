@@ -51,6 +51,9 @@ class Ledger(Market):
         self.keys[key.key] = key
         return key
 
+    def enable_key(self, key: str, is_enabled: bool) -> None:
+        self.keys[key].is_enabled = is_enabled
+
     def balances(self, account: str) -> dict[str, tuple[Decimal, Decimal]]:
         return self.accounts[account]
 
