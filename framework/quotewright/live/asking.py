@@ -204,7 +204,7 @@ class Asking:
         """Send the questions whose turn it is."""
         for key, asked in list(self.waiting.items()):
             if len(self.under_way) >= MOST_UNDER_WAY and not asked.is_urgent:
-                return
+                continue
             if asked.not_before_ns > now_ns or asked.build is None:
                 continue
             if asked.subject != "time" and not self._may_sign():

@@ -26,7 +26,7 @@ from quotewright.execution import (
     Respond,
 )
 from quotewright.kernel.codes import NEVER
-from quotewright.live.asking import FILL_PATIENCE_NS, MOST_FILL_ASKS, SECOND, Asked
+from quotewright.live.asking import FILL_PATIENCE_NS, MOST_FILL_ASKS, MOST_UNDER_WAY, SECOND, Asked, Subject
 from quotewright.live.entering import Entering
 from quotewright.live.orders import Fetch, Order
 from quotewright.live.own_orders import OwnOrder, Stage
@@ -375,6 +375,9 @@ class OrderSession(Entering):
         self.writes.lost(str(number), "no answer in time")
         if asked is not None:
             self._write_done(asked, Fault("ambiguous", text="no answer in time"), now_ns)
+            line = self.lines.get(asked.line)
+            if line is not None and line.number:  # a line that swallows requests is taken for dead
+                self._lost(line, "an order was not answered in time", now_ns, is_dropped=True)
 
     def _log_in(self, now_ns: int) -> None:
         """Ask for a token, or make the one at hand hold on."""
@@ -422,8 +425,8 @@ class OrderSession(Entering):
             del self._fill_asks[symbol]
         for symbol, orders in short.items():
             due_ns, tries = self._fill_asks.setdefault(symbol, (now_ns + FILL_PATIENCE_NS, 0))
-            if due_ns > now_ns:
-                continue
+            if due_ns > now_ns or self._is_asked("fills", symbol):
+                continue  # a try counts when it has been answered
             if tries >= MOST_FILL_ASKS:
                 for order in orders:
                     self.own.faults.append(
@@ -434,6 +437,11 @@ class OrderSession(Entering):
                 continue
             self._fill_asks[symbol] = (now_ns + FILL_PATIENCE_NS * (tries + 2), tries + 1)
             self._ask_fills(symbol)
+
+    def _is_asked(self, subject: Subject, symbol: str) -> bool:
+        """Whether such a question about *symbol* waits or is under way."""
+        key = (subject, symbol, "")
+        return key in self.waiting or any(one.key == key for one in self.under_way.values())
 
     def _refresh_switches(self, now_ns: int) -> None:
         for symbol, switch in self.switches.items():
@@ -491,18 +499,24 @@ class OrderSession(Entering):
     def deadline_ns(self) -> int:
         """When :meth:`tick` is due next."""
         due = [line.deadline_ns for line in self.lines.values() if self._may_open(line)]
-        due += [asked.not_before_ns for asked in self.waiting.values() if asked.not_before_ns]
+        due += [asked.not_before_ns for asked in self.waiting.values() if asked.not_before_ns and self._may_ask(asked)]
         due += [write.deadline_ns for write in self.writes.under_way.values()]
         for order in self.own.live():
-            if order.ask_at_ns is not None:
+            if order.ask_at_ns is not None and self.is_synced:
                 due.append(order.ask_at_ns)
-            if order.is_cancel_wanted and not order.writes and order.cancel_at_ns:
+            if order.is_cancel_wanted and not order.writes and order.cancel_at_ns and order.stage != Stage.SENT:
                 due.append(order.cancel_at_ns)
         due += [at_ns for at_ns, _ in self._fill_asks.values()]
         due += [one.deadline_ns for one in self.switches.values() if one.deadline_ns is not None]
         if self.expiry is not None and self.token:
             due.append(self.expiry.due_ns)
         return min([*due, self._sync_at_ns, self._reconcile_at_ns])
+
+    def _may_ask(self, asked: Asked) -> bool:
+        """Whether a question that waits can leave when its time has come; else something must happen first."""
+        if len(self.under_way) >= MOST_UNDER_WAY and not asked.is_urgent:
+            return False
+        return asked.subject == "time" or self._may_sign()
 
     def _may_open(self, line: PrivateLine) -> bool:
         if line.state != LineState.DOWN:

@@ -34,6 +34,8 @@ MONEY = 18
 """Fees are whole 10^-18 of their currency."""
 KEPT_ENDED = 4096
 KEPT_FILLS = 65_536
+KEPT_EARLY = 4096
+"""Orders not known by the venue's id whose fills are kept."""
 
 
 class Stage(IntEnum):
@@ -100,6 +102,8 @@ class OwnOrders:
         self.by_number: dict[int, OwnOrder] = {}
         self._by_venue: dict[tuple[str, str], OwnOrder] = {}
         self._fills: dict[tuple[str, str, str], None] = {}
+        self._early: dict[tuple[str, str], dict[str, Execution]] = {}
+        """Fills told by a venue id that is not known: of others' orders, or of ours that nobody has answered yet."""
         self._live: dict[int, OwnOrder] = {}
         self._short: dict[int, OwnOrder] = {}
         self._ended: list[OwnOrder] = []
@@ -135,7 +139,11 @@ class OwnOrders:
         """Take one fill; None if it is of no order of this run."""
         order = self.by_client.get(told.client_id) or self._by_venue.get((told.symbol, told.venue_id))
         if order is None:
-            self.foreign_fills += 1
+            kept = self._early.setdefault((told.symbol, told.venue_id), {})
+            self.foreign_fills += told.fill_id not in kept
+            kept[told.fill_id] = told
+            if len(self._early) > KEPT_EARLY:
+                del self._early[next(iter(self._early))]
             return None
         if not told.fill_id:
             self.faults.append(f"{told.symbol}: a fill of order {order.client_id} has no id")
@@ -283,6 +291,9 @@ class OwnOrders:
             self.reports.append(
                 Accepted(order_number=order.number, event_ns=event_ns, receive_ns=now_ns, venue_order_id=order.venue_id)
             )
+        for early in self._early.pop((order.instrument.symbol, order.venue_id), {}).values():
+            self.foreign_fills -= 1
+            self.executed(early, now_ns)
 
     def _amended(self, order: OwnOrder, told: OrderSeen, now_ns: int) -> None:
         """Compare what rests at the venue with what is known here."""
