@@ -26,7 +26,7 @@ from quotewright.execution import (
     Respond,
 )
 from quotewright.kernel.codes import NEVER
-from quotewright.live.asking import FILL_PATIENCE_NS, MOST_FILL_ASKS, MOST_UNDER_WAY, SECOND, Asked, Subject
+from quotewright.live.asking import FILL_PATIENCE_NS, MOST_FILL_ASKS, MOST_UNDER_WAY, SECOND, Asked
 from quotewright.live.entering import Entering
 from quotewright.live.orders import Fetch, Order
 from quotewright.live.own_orders import OwnOrder, Stage
@@ -425,8 +425,11 @@ class OrderSession(Entering):
             del self._fill_asks[symbol]
         for symbol, orders in short.items():
             due_ns, tries = self._fill_asks.setdefault(symbol, (now_ns + FILL_PATIENCE_NS, 0))
-            if due_ns > now_ns or self._is_asked("fills", symbol):
-                continue  # a try counts when it has been answered
+            if due_ns > now_ns:
+                continue
+            if self._is_asked("fills", symbol):  # a try counts once it has been answered
+                self._fill_asks[symbol] = (now_ns + FILL_PATIENCE_NS, tries)
+                continue
             if tries >= MOST_FILL_ASKS:
                 for order in orders:
                     self.own.faults.append(
@@ -438,7 +441,7 @@ class OrderSession(Entering):
             self._fill_asks[symbol] = (now_ns + FILL_PATIENCE_NS * (tries + 2), tries + 1)
             self._ask_fills(symbol)
 
-    def _is_asked(self, subject: Subject, symbol: str) -> bool:
+    def _is_asked(self, subject: str, symbol: str) -> bool:
         """Whether such a question about *symbol* waits or is under way."""
         key = (subject, symbol, "")
         return key in self.waiting or any(one.key == key for one in self.under_way.values())

@@ -45,6 +45,7 @@ class Trader:
         self.desk = desk or Desk(market, entry)
         self.sockets: dict[int, tuple[Session, Peer]] = {}
         self.queue: deque[Callable[[], None]] = deque()
+        self.timeouts: deque[tuple[int, int]] = deque()
         self.reports: list[Any] = []
         self.lose: Callable[[str, Any], bool] = lambda hop, what: False
         instrument = Instrument(
@@ -71,6 +72,8 @@ class Trader:
             batch, self.queue = self.queue, deque()
             for call in batch:
                 call()
+            while self.timeouts and self.timeouts[0][0] <= self.desk.now_ns:
+                self.session.unanswered(self.timeouts.popleft()[1], "no answer in time", self.desk.now_ns)
             self._deliver()
             self.desk.pass_time(0.001 if self.queue or batch else 0.05)
             self.session.tick(self.desk.now_ns)
@@ -91,8 +94,11 @@ class Trader:
                 session, _ = self.sockets.pop(order.number, (None, None))
                 if session is not None:
                     session.closed()
-            elif isinstance(order, Fetch) and not self.lose("request", order.request):
-                self.queue.append(lambda order=order: self._fetch(order))  # type: ignore[misc]
+            elif isinstance(order, Fetch):
+                if self.lose("request", order.request):
+                    self._unanswered(order)
+                else:
+                    self.queue.append(lambda order=order: self._fetch(order))  # type: ignore[misc]
 
     def _open(self, order: OpenSocket) -> None:
         url = urlsplit(order.url)
@@ -111,8 +117,14 @@ class Trader:
     def _fetch(self, order: Fetch) -> None:
         answer = self.desk.http(order.request)
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        if not self.lose("answer", order.request):
+        if self.lose("answer", order.request):
+            self._unanswered(order)
+        else:
             self.session.answered(order.ticket, answer.status, headers, answer.body, self.desk.now_ns)
+
+    def _unanswered(self, order: Fetch) -> None:
+        """Report after the request's time that no answer has come, as the transport does."""
+        self.timeouts.append((self.desk.now_ns + int(self.session.settings.request_timeout), order.ticket))
 
     def _deliver(self) -> None:
         for number, (session, peer) in list(self.sockets.items()):
@@ -351,3 +363,57 @@ def test_a_wrong_secret_ends_trading_without_a_storm() -> None:
     assert {one[0] for one in trader.told()} <= {"bad"}
     assert not trader.session.credential.is_usable
     assert trader.session.credential.refusals <= 3
+
+
+@pytest.mark.parametrize(("market", "entry"), WAYS)
+@pytest.mark.parametrize("seed", range(6))
+def test_after_losses_of_every_kind_session_and_exchange_agree(market: str, entry: str, seed: int) -> None:
+    """Requests, answers and frames are lost and lines are cut while orders trade; once healed nothing is missing."""
+    chance = random.Random(seed)
+    trader = _trader(market, entry)
+    is_faulty = False
+    lost = 0
+
+    def lose(way: str, what: Any) -> bool:
+        nonlocal lost
+        is_lost = is_faulty and chance.random() < 0.08 and way != "frame"
+        lost += is_lost
+        return is_lost
+
+    trader.lose = lose
+    live: list[int] = []
+    for number in range(1, 120):
+        is_faulty = number > 3
+        side = chance.choice((BUY, SELL))
+        away = chance.randint(-3, 9)
+        price = 40_000 - away if side == BUY else 40_000 + away
+        trader.place(number, side, str(price), chance.randint(2, 9), post_only=chance.random() < 0.3)
+        live.append(number)
+        if chance.random() < 0.5:
+            trader.cancel(chance.choice(live))
+        if chance.random() < 0.3:
+            trader.amend(chance.choice(live), str(price), chance.randint(1, 9))
+        if chance.random() < 0.6:
+            trader.desk.rival(chance.choice(("buy", "sell")), str(40_000 + chance.randint(-6, 6)), "0.005")
+        if chance.random() < 0.05:
+            trader.cut()
+        trader.run(chance.choice((0.01, 0.2, 2.0)))
+    is_faulty = False
+    trader.cut()
+    trader.run(90)
+    reports = trader.told()
+    assert lost > 2
+    assert trader.session.own.faults == []
+    assert reports[-1] == ("good",) or ("good",) in reports
+    ours = {one.client_id: Decimal(one.leaves_lots).scaleb(-3) for one in trader.session.own.live()}
+    assert ours == trader.truth()
+    filled: dict[str, Decimal] = {}
+    for fill in trader.desk.exchange.fills("me", trader.desk.symbol, limit=1000):
+        filled[fill.client_id] = filled.get(fill.client_id, Decimal(0)) + fill.quantity
+    told: dict[str, Decimal] = {}
+    for one in reports:
+        if one[0] == "fill":
+            name = f"qw1-{one[1]}"
+            told[name] = told.get(name, Decimal(0)) + Decimal(one[2]).scaleb(-3)
+    assert told == filled
+    assert filled
