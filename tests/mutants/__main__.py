@@ -39,7 +39,7 @@ GROUPS: Final[dict[str, dict[str, list[Mutant]]]] = {
     },
 }
 ROWS: Final = {number: mutants for group in GROUPS.values() for number, mutants in group.items()}
-FAILED: Final = re.compile(r"^(?:FAILED|ERROR) \S*?(\w+\.py(?:::[^\s-]+)?)", re.MULTILINE)
+FAILED: Final = re.compile(r"^(?:FAILED|ERROR) \S*?(\w+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
 
 
 def copy_of(folder: Path) -> Path:
@@ -135,7 +135,7 @@ def picked(wanted: list[str]) -> list[str]:
 def title(number: str, mutant: Mutant, killed: bool, told: str) -> str:
     """Return the line about one mutant."""
     name = mutant.bug or f"{Path(mutant.file).name}: {mutant.old.strip().splitlines()[0]}"
-    return f"{number:<13}{'killed' if killed else 'ALIVE '}  {name}{'  by' if killed else ':'} {told}"
+    return f"{number:<15}{'killed' if killed else 'ALIVE '}  {name}{'  by' if killed else ':'} {told}"
 
 
 def main(wanted: list[str]) -> int:

@@ -301,3 +301,13 @@ def test_a_reduced_order_says_what_is_left_of_it() -> None:
     placed(exchange, "bob", "sell", "2@100")
     record = placed(exchange, "ann", "sell", "5@120", reduce_only=True)
     assert (record.quantity, record.leaves, record.prevented) == (Decimal(2), Decimal(2), Decimal(0))
+
+
+def test_a_halted_exchange_is_halted_after_its_restoration() -> None:
+    exchange, _ = opened()
+    exchange.set_phase("BTCUSDT", "halt")
+    again = Exchange.restore(exchange.snapshot())
+    for one in (exchange, again):
+        assert one.place("ann", request("buy", "1@100")) == Refused(reason="phase")
+    again.set_phase("BTCUSDT", "trading")
+    assert placed(again, "ann", "buy", "1@100").is_open

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from quotewright.kernel.codes import BUY, SELL
+from quotewright.kernel.codes import BID, BUY, OFFER, SELL
 from quotewright.tape.tape import MemoryTape
 from quotewright_simexchange.latency import InterpolatedLatency, LatencyModel
-from quotewright_simexchange.matching.queues import QueueModel
+from quotewright_simexchange.matching.queues import OrdersQueue, QueueModel
 from quotewright_simexchange.matching.replay import ReplayVenue
 from tests.simexchange.replay.support import PERP, Desk, Recording
 
@@ -60,3 +60,27 @@ def test_a_level_between_two_ticks_is_taken_at_the_worse_one() -> None:
     assert bought.told() == [("accepted", 1, ""), ("fill", 1, 201, 1)]
     sold = Desk(recording, instrument=coarse).new(1, 1, SELL, 199, 1).end()
     assert sold.told() == [("accepted", 1, ""), ("fill", 1, 199, 1)]
+
+
+def test_own_orders_share_an_execution_behind_them() -> None:
+    tape = Recording().add(1, 7, BID, 1000, 9).less(4, 7, 5).add(5, 8, BID, 999, 9).less(6, 8, 5)
+    desk = Desk(tape, queue=OrdersQueue()).new(2, 1, BUY, 1001, 3).new(3, 2, BUY, 1001, 4).end()
+    assert desk.told()[2:] == [("fill", 1, 1001, 3), ("fill", 2, 1001, 2), ("fill", 2, 1001, 2)]
+
+
+def test_an_order_that_arrives_across_ours_fills_it() -> None:
+    tape = Recording().add(1, 7, BID, 1000, 9).add(4, 8, OFFER, 1001, 1)
+    desk = Desk(tape, queue=OrdersQueue()).new(2, 1, BUY, 1001, 3).end()
+    assert desk.told() == [("accepted", 1, ""), ("fill", 1, 1001, 3)]
+
+
+def test_an_execution_without_a_size_is_one_of_the_whole_order() -> None:
+    tape = Recording().add(1, 7, BID, 1000, 5).less(3, 7, 0)
+    desk = Desk(tape, queue=OrdersQueue()).new(2, 1, BUY, 1000, 3).until(2)
+    assert desk.venue.queue_ahead(1) == 5
+    assert desk.end().venue.queue_ahead(1) == 0
+
+
+def test_an_order_that_is_added_twice_is_the_newer_one() -> None:
+    tape = Recording().add(1, 7, BID, 1000, 5).add(2, 7, BID, 1000, 3)
+    assert Desk(tape, queue=OrdersQueue()).new(3, 1, BUY, 1000, 1).end().venue.queue_ahead(1) == 3
