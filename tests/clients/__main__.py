@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.clients.environments import CLIENTS, Client, NotInstalled, environment, has_compiler
+from tests.clients.environments import CLIENTS, Client, NotInstalled, environment, lacking
 from tests.clients.page import PAGE, difference, page
 
 HERE = Path(__file__).parent
@@ -57,14 +57,14 @@ def control(line: str, authority: Path | None, path: str) -> Any:
         return json.loads(answer.read())
 
 
-def results(client: Client, python: Path, markets: Sequence[str], scratch: Path) -> list[dict[str, Any]]:
+def results(client: Client, runs: Path, folder: Path, markets: Sequence[str], scratch: Path) -> list[dict[str, Any]]:
     """Run one client's script against an exchange of its own and return what it tells."""
     authority = scratch / f"{client.name}.pem" if client.has_tls else None
     trust = {} if authority is None else dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(authority))
     problem = ""
     with exchange(authority) as line:
-        command = [str(python), str(HERE / client.script), *markets]
-        own = {"EXCHANGE": line, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+        command = [str(runs), str(HERE / client.script), *markets]
+        own = {"EXCHANGE": line, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "NODE_FOLDER": str(folder)}
         try:
             done = subprocess.run(
                 command,
@@ -129,14 +129,21 @@ def main() -> int:
     clients = chosen(options.clients) or list(CLIENTS)
     if (options.write or options.check) and (options.clients or options.market):
         parser.error("--write and --check are for all clients on both markets")
-    left = [client for client in clients if client.is_compiled and not has_compiler()]
+    left = {client: f"this machine has not {what}" for client in clients if (what := lacking(client))}
     told: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as made, ThreadPoolExecutor(AT_ONCE) as pool:
         scratch = Path(made)
 
         def trade(client: Client) -> list[dict[str, Any]]:
-            python = environment((options.environments or scratch) / client.name, client.packages)
-            return results(client, python, options.market, scratch)
+            folder = (options.environments or scratch).resolve() / client.name
+            try:
+                runs = environment(folder, client)
+            except NotInstalled as problem:
+                if not client.is_node:
+                    raise
+                left[client] = str(problem)
+                return []
+            return results(client, runs, folder, options.market, scratch)
 
         running = [pool.submit(trade, client) for client in clients if client not in left]
         try:
@@ -147,22 +154,22 @@ def main() -> int:
             pool.shutdown(wait=True, cancel_futures=True)
             print(problem, file=sys.stderr)
             return 2
-    for client in left:
-        print(f"clients: {client.name} left out: no C compiler was found, and it is compiled when it is installed")
+    for client, why in left.items():
+        print(f"clients: {client.name} left out: {why}")
     failed = sum(not one["ok"] for one in told)
+    skipped = sum(not client.is_node for client in left)
     is_other = False
     if options.write or options.check:
-        scripts = {one["client"]: one["script"] for one in told if "script" in one}
-        text = page(told, scripts)
+        text = page(told)
         if options.write:
             PAGE.write_text(text, encoding="utf-8")
-        elif not left:
-            changes = difference(text, PAGE.read_text(encoding="utf-8"))
+        else:
+            changes = difference(text, PAGE.read_text(encoding="utf-8"), is_whole=not left)
             is_other = bool(changes)
             print(changes, end="")
             word = "should be written again: --write" if is_other else "is what came out"
             print(f"clients: docs/compatibility.md {word}")
-    print(f"clients: {len(told) - failed} passed, {failed} failed, {len(left)} skipped")
+    print(f"clients: {len(told) - failed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or is_other or not told else 0
 
 

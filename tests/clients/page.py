@@ -28,7 +28,9 @@ The first makes an environment for each client, serves `quotewright exchange ser
 call and fails if one failed or if this page is not what came out. The second keeps the environments for the next time.
 The third takes another version of a client. `--write` writes this page.
 
-How each client is pointed at the exchange stands at the top of its script in `tests/clients/`:
+Clients in JavaScript are called where Node.js and npm are. How a client is pointed at the exchange stands at the top of
+its script.
+
 """
 
 
@@ -50,7 +52,15 @@ def sections(told: Sequence[dict[str, Any]]) -> dict[str, str]:
         columns = [(version, market) for version in versions for market in markets]
         cells = {(one["call"], one["version"], one["market"]): cell(one) for one in ones}
         heads = [f"{version} {market}" for version, market in columns]
-        lines = [f"## {client}", "", f"| call | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+        script = ones[0].get("script", "")
+        lines = [
+            f"## {client}",
+            "",
+            f"Called by `tests/clients/{script}`.",
+            "",
+            f"| call | {' | '.join(heads)} |",
+            "|---" * (1 + len(heads)) + "|",
+        ]
         for call in dict.fromkeys(one["call"] for one in ones):
             row = [cells.get((call, *column), "") for column in columns]
             lines.append(f"| {call} | {' | '.join(row)} |")
@@ -58,16 +68,21 @@ def sections(told: Sequence[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def page(told: Sequence[dict[str, Any]], scripts: dict[str, str]) -> str:
-    """Return the whole page; *scripts* tells the script by client."""
-    table = ["| client | script |", "|---|---|", *(f"| {name} | `{script}` |" for name, script in scripts.items())]
-    return "\n".join([HEAD, *table, "", *sections(told).values()])
+def page(told: Sequence[dict[str, Any]]) -> str:
+    """Return the whole page."""
+    return HEAD + "\n".join(sections(told).values())
 
 
-def difference(new: str, committed: str) -> str:
-    """Return how *new* differs from the page in the tree, empty if it does not."""
-    return "".join(
-        difflib.unified_diff(
-            committed.splitlines(keepends=True), new.splitlines(keepends=True), "docs/compatibility.md", "found now"
+def difference(new: str, committed: str, *, is_whole: bool) -> str:
+    """Return how *new* differs from the page in the tree, empty if it does not; unless it *is_whole*, sections may be
+    missing in it."""
+    parts = new.split("\n## ")
+    if not is_whole:
+        titles = {part.partition("\n")[0] for part in parts}
+        committed = "\n## ".join(
+            part
+            for place, part in enumerate(committed.split("\n## "))
+            if not place or part.partition("\n")[0] in titles
         )
-    )
+    lines = (text.rstrip("\n").splitlines(keepends=True) for text in (committed, new))
+    return "".join(difflib.unified_diff(*lines, "docs/compatibility.md", "found now"))
