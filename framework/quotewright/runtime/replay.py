@@ -75,10 +75,10 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
         if record.kind == OPERATOR:
             follower.reach(pipeline, index, record)
             if record.body == "finish":
-                pipeline.finish(GRACE_NS)
+                pipeline.finish(0 if is_live else GRACE_NS)
             else:
                 pipeline.operate(record.body, "as recorded")
-    if is_cut:
+    if is_cut or is_live:  # what came while a live venue was left is on the log like all before it
         follower.reach_end(pipeline)
     follower.require_end()
     inner.close()
@@ -157,7 +157,7 @@ class Follower:
         pipeline.is_interrupted = False
 
     def reach_end(self, pipeline: Pipeline) -> None:
-        """Take inputs until the last record of a log that was cut off has been met; what follows is not compared."""
+        """Take inputs until the last record has been met."""
         while self.at < len(self.records):
             last = self.records[-1]
             before = (self.at, pipeline.rows_consumed, pipeline.now_ns)
