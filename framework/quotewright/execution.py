@@ -78,7 +78,7 @@ class Frame:
     """One frame for the line called *line*; its answer comes back as :class:`Answered` with the request's number."""
 
     line: str
-    data: bytes
+    data: bytes = attrs.field(repr=False)
     weight: int = 0
 
 

@@ -18,12 +18,15 @@ WIRE_INTERFACE_VERSION = 1
 
 @attrs.frozen
 class Request:
-    """One HTTP request; *weight* is what it takes from the venue's windows of requests."""
+    """One HTTP request; *weight* is what it takes from the venue's windows of requests.
 
-    url: str
+    What may hold a key or a signature (query, body, headers) is not shown.
+    """
+
+    url: str = attrs.field(repr=lambda url: repr(url.partition("?")[0]))
     method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
-    body: bytes = b""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = attrs.field(default=b"", repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     weight: int = 1
 
 

@@ -51,6 +51,8 @@ ABOUT: Final[Mapping[str, Ask]] = {
     "login": "login",
     "renew": "renew",
 }
+CLOCKS_NS: Final = 60 * SECOND
+"""So much before the start are fills asked for: the clock that stamps them need not be the one that takes requests."""
 SYNC_NS: Final = 3600 * SECOND
 """How often the clocks are compared."""
 
@@ -282,7 +284,7 @@ class OrderSession(Entering):
     def _recover(self, now_ns: int) -> None:
         """Ask for what may have been missed: open orders, fills, the account, and whatever is unclear."""
         self.recoveries += 1
-        self.start_stamp_ns = self.start_stamp_ns or self.stamp(now_ns)
+        self.start_stamp_ns = self.start_stamp_ns or self.stamp(now_ns) - CLOCKS_NS
         self.recovering = {(what, symbol) for what in ("open_orders", "fills") for symbol in self.symbols}
         for symbol in self.symbols:
             self._ask_open_orders(symbol)

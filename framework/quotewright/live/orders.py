@@ -14,13 +14,13 @@ class OpenSocket:
     """Open connection *number* at *url*; report connected, opened, closed or failed."""
 
     number: int
-    url: str
+    url: str = attrs.field(repr=lambda url: repr(url.partition("?")[0]))
 
 
 @attrs.frozen
 class SendText:
     number: int
-    frame: bytes
+    frame: bytes = attrs.field(repr=False)
 
 
 @attrs.frozen

@@ -286,7 +286,7 @@ class OwnOrders:
             order.stage = Stage.OPEN
             order.asks = 0
             order.ask_at_ns = None
-        if not order.is_accepted or was_unknown:
+        if order.is_live and (not order.is_accepted or was_unknown):
             order.is_accepted = True
             self.reports.append(
                 Accepted(order_number=order.number, event_ns=event_ns, receive_ns=now_ns, venue_order_id=order.venue_id)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from quotewright.execution import Frame
 from quotewright.live.credentials import KeyState
+from quotewright.live.orders import Fetch, OpenSocket, SendText
 from quotewright.live.own_orders import Stage
 from quotewright.model.orders import (
     Accepted,
@@ -17,6 +19,7 @@ from quotewright.model.orders import (
     Rejected,
     VenueState,
 )
+from quotewright.wire import Request
 from tests.framework.live.toy_venue import SECOND, ToyNetwork
 
 ENTRIES = ("websocket", "rest")
@@ -383,3 +386,15 @@ def test_whatever_happens_both_sides_agree_once_it_is_over(seed: int) -> None:
         assert kinds.count("Canceled") + kinds.count("Rejected") <= 1
         assert kinds.count("OrderUnknown") <= 1
     assert any(isinstance(one, Accepted) for one in net.reports)
+
+
+def test_nothing_that_is_signed_shows_in_a_repr() -> None:
+    request = Request("https://host/order?signature=canary", "POST", b"canary", {"X-KEY": "canary"})
+    shown = [
+        Fetch(1, request),
+        Frame("user", b"canary"),
+        SendText(1, b"canary"),
+        OpenSocket(1, "wss://h/ws?key=canary"),
+    ]
+    assert "canary" not in repr(shown)
+    assert "https://host/order" in repr(shown)

@@ -171,7 +171,10 @@ async def test_m10_a_frame_beyond_the_limit_is_refused_and_memory_stays_flat(bef
         else:
             await serve_book(peer)
 
-    async with ScriptedServer(large) as server, ToyFeed(server, frame_limit=1 << 20) as feed:
+    async with (
+        ScriptedServer(large) as server,
+        ToyFeed(server, frame_limit=1 << 20, connect_timeout="5s", handshake_timeout="5s") as feed,
+    ):
         tracemalloc.start()
         try:
             await feed.until(lambda: is_good(feed))
