@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from quotewright.cli.status import lines
 from quotewright.config.load import load_config
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import BID, OFFER, OPEN
@@ -230,6 +232,11 @@ def fills_in(folder: Path) -> list[tuple[Any, ...]]:
     ]
 
 
+def status_lines(folder: Path) -> list[str]:
+    """Return what ``quotewright status`` shows of a run."""
+    return lines(json.loads((folder / "status.json").read_text()))
+
+
 def run_live(
     served: Served, entry: str, folder: Path, plugins: PluginSet, monkeypatch: pytest.MonkeyPatch, more: str = ""
 ) -> Any:
@@ -262,6 +269,8 @@ def test_one_table_moves_a_strategy_from_the_exchange_in_process_to_the_dialect(
     assert len(truth) == len(told)
     venue = outcome.summary["venues"]["main"]
     assert (venue["left_open"], venue["unknown_orders"], venue["duplicate_fills"], venue["faults"]) == ([], 0, 0, [])
+    page = "\n".join(status_lines(tmp_path / "live"))
+    assert "venue main: in reach; lost 0 times, compared 1 times, 0 orders open, 0 unknown" in page
     with TapeFile.open(tmp_path / "live" / "tape") as tape:
         made = replay(config, plugins, tmp_path / "live" / "inputs.log", tape)
     assert made == outcome.summary["orders"] + outcome.summary["cancels"] + outcome.summary["amends"]

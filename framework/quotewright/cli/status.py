@@ -11,6 +11,7 @@ import msgspec
 
 from quotewright.cli.options import debug_option, json_option
 from quotewright.errors import InputError, NotFoundError
+from quotewright.report.venues import venue_line, venue_warnings
 
 NOT_RUNNING = 3
 STATUS = "status.json"
@@ -81,6 +82,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
     for name, feed in found["feeds"].items():
         told += feed_lines(name, feed)
+    for name, venue in found.get("venues", {}).items():
+        told.append(f"venue {name}: {venue_line(venue)}")
+        told += [f"  warning: {text}" for text in venue_warnings(venue)]
     return told
 
 

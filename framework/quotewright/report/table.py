@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from quotewright.report.feeds import feed_lines, feed_warnings
+from quotewright.report.venues import live_venues, venue_line, venue_warnings
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -64,6 +65,7 @@ def _run(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     market = f"{summary['market_seconds']:,.1f} s in {summary['wall_seconds']:,.1f} s, {summary['rows']:,} rows"
     rows.append(("market", market))
     rows += feed_lines(summary)
+    rows += [(f"venue {name}", venue_line(venue)) for name, venue in live_venues(summary).items()]
     rows.append(("order log", summary["order_log_sha256"]))
     return rows
 
@@ -81,11 +83,14 @@ def notes(summary: dict[str, Any]) -> list[str]:
     if strange:
         sentences.append("reports that do not fit: " + ", ".join(f"{name} {count}" for name, count in strange.items()))
     sentences += feed_warnings(summary)
+    lived = live_venues(summary)
+    sentences += [f"venue {name}: {warning}" for name, venue in lived.items() for warning in venue_warnings(venue)]
     for name, figures in summary["instruments"].items():
         if figures["fills"] < FEW_FILLS:
             sentences.append(f"{name}: {why_few_fills(summary, figures)}")
         share = share_of_market(figures)
-        if (summary["tape"] is not None or summary.get("feeds")) and share > LARGE_SHARE:
+        is_apart = summary["tape"] is not None or (summary.get("feeds") and not lived)
+        if is_apart and share > LARGE_SHARE:
             which = "recorded" if summary["tape"] is not None else "live"
             sentences.append(
                 f"{name}: our fills come to {percent(share)} of what was printed in the {which} market, "

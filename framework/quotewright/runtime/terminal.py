@@ -21,6 +21,7 @@ from quotewright.kernel.codes import BID, BOOK_STATUS_NAMES, BUY, OFFER
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import RiskState
 from quotewright.report.table import amount
+from quotewright.report.venues import venue_line, venue_warnings
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -246,6 +247,14 @@ def draw_footer(session: Session) -> Text:
     text.append(f"  refused: {refused or 'none'}   Ctrl-C stops", style="dim")
     for name, feed in (session.feeds() if session.feeds is not None else {}).items():
         draw_feed(text, name, feed)
+    for name, one in session.wired.venues.items():
+        report = getattr(one, "report", None)  # of a venue that is reached over the network
+        if callable(report):
+            found = report()
+            text.append(f"\n venue {name}: ", style="bold")
+            text.append(venue_line(found), style="" if found["is_good"] else "yellow")
+            for warning in venue_warnings(found):
+                text.append(f"\n   {warning}", style="yellow")
     return text
 
 
