@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -53,16 +54,17 @@ def record(tape: Path, seconds: float, seed: int, replace: bool) -> int:
 
 
 @exchange.command()
-@click.option(
-    "--dialect", "dialects", multiple=True, default=("binance",), show_default=True, help="Protocol to speak."
-)
+@click.argument("config", type=click.Path(path_type=Path), required=False)
+@click.option("--dialect", "dialects", multiple=True, help="Protocol to speak.  [default: binance]")
 @click.option("--instrument", "instruments", multiple=True, metavar="NAME[,KEY=VALUE…]", help="Such as BTC-USDT.spot.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="First door's port; the next ones follow.")
-@click.option("--control-port", default=0, type=click.IntRange(0, 65535), help="Port of the control plane.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of everything random.")
-@click.option("--speed", default="1", show_default=True, help="Of the market's clock: a factor, max, or step.")
-@click.option("--market", default="agents", show_default=True, help="What trades: agents, none, a script, a tape.")
-@click.option("--balance", "balances", multiple=True, metavar="CURRENCY=AMOUNT", help="Of the account it begins with.")
+@click.option("--market", "markets", multiple=True, help="agents, none, a script, a tape.  [default: agents]")
+@click.option("--account", "accounts", multiple=True, metavar="NAME[,CURRENCY=AMOUNT…]", help="Instead of trader.")
+@click.option("--balance", "balances", multiple=True, metavar="CURRENCY=AMOUNT", help="Of the account trader.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.  [default: 0]")
+@click.option("--speed", help="Of the market's clock: a factor, max, or step.  [default: 1]")
+@click.option("--start", metavar="TIME", help="Of the market's clock: ISO 8601, or tape.  [default: now]")
+@click.option("--port", type=click.IntRange(0, 65535), help="First door's port; the next ones follow.  [default: any]")
+@click.option("--control-port", type=click.IntRange(0, 65535), help="Port of the control plane.  [default: any]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--allow-remote", is_flag=True, help="Allow a host that other machines can reach; needs --token.")
 @click.option("--token", default="", envvar="QUOTEWRIGHT_EXCHANGE_TOKEN", help="Of the control plane; else invented.")
@@ -72,13 +74,7 @@ def record(tape: Path, seconds: float, seed: int, replace: bool) -> int:
 @json_option
 @debug_option
 def serve(
-    dialects: tuple[str, ...],
-    instruments: tuple[str, ...],
-    port: int,
-    control_port: int,
-    seed: int,
-    speed: str,
-    market: str,
+    config: Path | None,
     balances: tuple[str, ...],
     host: str,
     allow_remote: bool,
@@ -87,43 +83,29 @@ def serve(
     ca: Path | None,
     plugins_dir: tuple[Path, ...],
     as_json: bool,
+    **given: Any,
 ) -> int:
-    """Serve the local exchange over the wire until stopped; prints where and with which key."""
+    """Serve the local exchange over the wire until stopped; prints where and with which key.
+
+    CONFIG is a TOML file with a table [exchange]; options go before it.
+    """
     import asyncio
-    import time
 
     from quotewright.errors import ConfigError
     from quotewright_simexchange.server import command, opening
-    from quotewright_simexchange.server.pacing import speed_of
-    from quotewright_simexchange.server.serving import Server
+    from quotewright_simexchange.server.settings import Settings, read_settings
 
     if tls and ca is None:
         raise ConfigError("--tls: give --ca FILE too; what the certificate is trusted by is written there")
-    wanted = speed_of(speed)
-    exchange, prices = opening.open_exchange(instruments, dialects[0], seed=seed, start_ns=time.time_ns())
-    driver = opening.open_market(market, prices, seed)
-    made = opening.open_dialects(dialects, exchange, plugins_dir)
+    stated = read_settings(config) if config is not None else {}
+    settings = Settings(**stated | {name: value for name, value in given.items() if value not in (None, ())})
+    if balances and settings.accounts:
+        raise ConfigError("--balance is for the account trader; with accounts say --account NAME,CURRENCY=AMOUNT")
     context = opening.made_certificate(host, ca) if tls and ca is not None else None
-    server = Server(
-        exchange,
-        made,
-        speed=wanted,
-        seed=seed,
-        host=host,
-        port=port,
-        control_port=control_port,
-        allow_remote=allow_remote,
-        token=token,
-        tls=context,
-    )
-    account = server.control.add_account(opening.ACCOUNT, opening.balances_of(balances, exchange.listings))
-    if driver is not None:
-        driver.start(exchange)
-    command.log_to_stderr()
-    try:
-        asyncio.run(command.serve_until_stopped(server, account, {"ca": str(ca)} if tls else {}, as_json))
-    finally:
-        opening.close_market(driver)
+    more = {"host": host, "allow_remote": allow_remote, "token": token, "tls": context}
+    with opening.opened(settings, plugins_dir, balances, **more) as (server, keys):
+        command.log_to_stderr()
+        asyncio.run(command.serve_until_stopped(server, keys, {"ca": str(ca)} if tls else {}, as_json))
     return 0
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import Listing
 
-AMPLE_BASE = Decimal(1_000_000)
-AMPLE_QUOTE = Decimal(1_000_000_000_000)
+AMPLE_BASE = Decimal(10**15)
+AMPLE_QUOTE = Decimal(10**15)
 """Funds of accounts that are to trade without ever running out."""
 
 

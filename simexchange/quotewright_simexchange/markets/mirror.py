@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -21,13 +22,14 @@ class Mirror:
     """Orders that together show what the recorded book shows, at each price, wherever that is possible.
 
     An increase of a level stands behind everything that is there; a decrease is taken from behind, so that our own
-    orders keep their place, and lose those in front of them only when nobody stands behind any more.
+    orders keep their place, and lose those in front of them only when nobody stands behind any more. *makers* share
+    the prices among them, since the margin of an order is asked for with all others of its account.
     """
 
-    def __init__(self, exchange: Exchange, listing: Listing, maker: str, taker: str) -> None:
+    def __init__(self, exchange: Exchange, listing: Listing, makers: Sequence[str], taker: str) -> None:
         self.exchange = exchange
         self.listing = listing
-        self.maker = maker
+        self.makers = makers
         self.taker = taker
         self.told: dict[Place, Decimal] = {}
         """What the recording shows."""
@@ -101,11 +103,15 @@ class Mirror:
 
     # Orders.
 
+    def maker(self, price: Decimal) -> str:
+        """Return whose orders stand at *price*."""
+        return self.makers[int(price / self.listing.tick) % len(self.makers)]
+
     def _orders(self, place: Place) -> list[OrderRecord]:
         """Return the orders that still stand at *place*, first in time first."""
         records = []
         for order_id in self._standing.get(place, ()):
-            record = self.exchange.order(self.maker, self.listing.symbol, order_id=order_id)
+            record = self.exchange.order(self.maker(place[1]), self.listing.symbol, order_id=order_id)
             if record is not None and record.is_open:
                 records.append(record)
         if records:
@@ -123,16 +129,16 @@ class Mirror:
             if not quantity:
                 return
             if record.leaves <= quantity:
-                self.exchange.cancel(self.maker, symbol, order_id=record.order_id)
+                self.exchange.cancel(self.maker(place[1]), symbol, order_id=record.order_id)
                 quantity -= record.leaves
                 continue
             amended = self.exchange.amend(
-                self.maker, symbol, order_id=record.order_id, quantity=record.quantity - quantity
+                self.maker(place[1]), symbol, order_id=record.order_id, quantity=record.quantity - quantity
             )
             if isinstance(amended, Refused):
                 # What is left of it stands behind the others, which the count tells.
                 self.counts["requeued"] += 1
-                self.exchange.cancel(self.maker, symbol, order_id=record.order_id)
+                self.exchange.cancel(self.maker(place[1]), symbol, order_id=record.order_id)
                 self._rest(place, record.leaves - quantity)
             quantity = ZERO
         self._orders(place)
@@ -160,7 +166,7 @@ class Mirror:
             self.missing.add(place)
 
     def _rest(self, place: Place, quantity: Decimal) -> bool:
-        placed = self._place(self.maker, place[0], place[1], quantity, "gtc")
+        placed = self._place(self.maker(place[1]), place[0], place[1], quantity, "gtc")
         if placed is None or not placed.is_open:
             return False
         self._standing.setdefault(place, []).append(placed.order_id)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import attrs
 
+from quotewright.config.structure import suggestion
 from quotewright.errors import InputError
 
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
@@ -16,13 +17,19 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)")
 PHASES = {"halts": "halt", "resumes": "trading"}
 PHASE_NAMES = ("trading", "halt", "cancel_only", "post_only", "auction")
 FLAGS = {"ioc", "fok", "post-only", "reduce-only", "hidden"}
-NUMBERS = {"mark", "index"}
+NUMBERS = ("mark", "index")
+MONEY = ("funds", "funding", "settles")
+VERBS = ("buys", "sells", "cancels", "amends", "deposits", "withdraws", "phase", "uncrosses", *PHASES, *NUMBERS, *MONEY)
 STATES = ("open", "partial", "filled", "canceled", "expired", "untriggered")
 FORMS = (
     "WHO buys|sells QUANTITY [SYMBOL] at PRICE|market [FLAGS] [as NAME]; WHO cancels NAME|all; WHO amends NAME to "
     "QUANTITY [at PRICE]; WHO deposits|withdraws AMOUNT CURRENCY; [SYMBOL] halts|resumes|phase PHASE|uncrosses; "
-    "[SYMBOL] mark|index NUMBER; expect …"
+    "[SYMBOL] mark|index NUMBER; [SYMBOL] funds RATE; [SYMBOL] funding RATE in TIME; [SYMBOL] settles PRICE; expect …"
 )
+What: TypeAlias = Literal[
+    "order", "cancel", "amend", "deposit", "withdraw", "phase", "uncross", "reference", "fund", "funding", "settle",
+    "expect",
+]  # fmt: skip
 
 
 @attrs.frozen(kw_only=True)
@@ -32,7 +39,7 @@ class Step:
     where: str
     text: str
     after_ns: int
-    what: Literal["order", "cancel", "amend", "deposit", "withdraw", "phase", "uncross", "reference", "expect"]
+    what: What
     who: str = ""
     symbol: str = ""
     """Empty: the script's own."""
@@ -44,6 +51,7 @@ class Step:
     trigger: Decimal | None = None
     display: Decimal | None = None
     flags: tuple[str, ...] = ()
+    span_ns: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -183,7 +191,7 @@ class _Line:
 
     def _add(
         self,
-        what: Literal["order", "cancel", "amend", "deposit", "withdraw", "phase", "uncross", "reference", "expect"],
+        what: What,
         **fields: object,
     ) -> None:
         step = Step(where=self.where, text=self.text, after_ns=self.reader.now_ns, what=what)
@@ -240,8 +248,10 @@ class _Line:
 
     def _venue(self, words: list[str]) -> None:
         symbol = ""
-        if words[0] not in (*PHASES, *NUMBERS, "phase", "uncrosses"):
+        if words[0] not in (*PHASES, *NUMBERS, *MONEY, "phase", "uncrosses"):
             symbol, words = words[0], words[1:]
+        if not words:
+            raise self.bad(f"a verb is missing; expected {FORMS}; came")
         if len(words) == 1 and words[0] in PHASES:
             self._add("phase", symbol=symbol, word=PHASES[words[0]])
         elif len(words) == 1 and words[0] == "uncrosses":
@@ -251,8 +261,17 @@ class _Line:
         elif len(words) == 2 and words[0] in NUMBERS:
             value = number(words[1], self.where, words[0])
             self._add("reference", symbol=symbol, word=words[0], price=value)
+        elif len(words) == 2 and words[0] == "funds":
+            self._add("fund", symbol=symbol, price=rate(words[1], self.where))
+        elif len(words) == 4 and words[0] == "funding" and words[2] == "in":
+            later = span(words[3], self.where)
+            self._add("funding", symbol=symbol, price=rate(words[1], self.where), span_ns=later)
+        elif len(words) == 2 and words[0] == "settles":
+            self._add("settle", symbol=symbol, price=number(words[1], self.where, "price"))
         else:
-            raise self.bad(f"this is not understood; expected {FORMS}; came")
+            known = [word for word in self.text.split()[:3] if word not in VERBS]
+            hint = next((found for word in known if (found := suggestion(word, VERBS))), "")
+            raise self.bad(f"this is not understood{hint}; expected {FORMS}; came")
 
     def _expect(self, words: list[str]) -> None:
         """Take what stands behind ``expect``."""
@@ -265,6 +284,15 @@ class _Line:
         if len(words) == 3 and words[0] in self.reader.names and words[1] == "filled":
             self._add("expect", word="quantity", name=words[0], quantity=number(words[2], self.where, "quantity"))
             return
+        if len(words) == 4 and words[1] == "has":
+            amount = number(words[2], self.where, "amount", least_zero=True)
+            self._add("expect", word="has", who=self._who(words[0]), quantity=amount, name=words[3])
+            return
+        if len(words) in (3, 4) and words[1] == "holds":
+            size = Decimal(0) if words[2] == "none" else number(words[2], self.where, "position", is_signed=True)
+            symbol = words[3] if len(words) == 4 else ""
+            self._add("expect", word="holds", who=self._who(words[0]), quantity=size, symbol=symbol)
+            return
         symbol = ""
         if words and words[0] not in ("bid", "offer", "last"):
             symbol, words = words[0], words[1:]
@@ -272,22 +300,30 @@ class _Line:
         if not is_shape or words[0] not in ("bid", "offer", "last"):
             raise self.bad(
                 "this expectation is not understood; expected '[SYMBOL] bid|offer none|PRICE [QUANTITY]', 'last PRICE',"
-                f" 'NAME {'|'.join(STATES)}', 'NAME filled QUANTITY' or 'refused [REASON]'; came"
+                f" 'NAME {'|'.join(STATES)}', 'NAME filled QUANTITY', 'WHO has AMOUNT CURRENCY', 'WHO holds"
+                " none|QUANTITY [SYMBOL]' or 'refused [REASON]'; came"
             )
         price = None if words[1] == "none" else number(words[1], self.where, "price")
         quantity = number(words[2], self.where, "quantity") if len(words) == 3 else None
         self._add("expect", word=words[0], symbol=symbol, price=price, quantity=quantity)
 
 
-def number(text: str, where: str, what: str) -> Decimal:
-    """Return the exact, positive number in *text*."""
+def number(text: str, where: str, what: str, *, least_zero: bool = False, is_signed: bool = False) -> Decimal:
+    """Return the exact number in *text*: positive, or also zero, or of any sign."""
     try:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("nan")
-    if not value.is_finite() or value <= 0:
-        raise InputError(f"{where}: {what} should be a positive number, was '{text}'")
+    if not value.is_finite() or (not is_signed and (value < 0 or (value == 0 and not least_zero))):
+        kind = "a number" if is_signed else "a number, zero or more" if least_zero else "a positive number"
+        raise InputError(f"{where}: {what} should be {kind}, was '{text}'")
     return value
+
+
+def rate(text: str, where: str) -> Decimal:
+    """Return the rate in *text*, such as 0.0001, -0.0001 or 0.01%."""
+    value = number(text.removesuffix("%"), where, "rate", is_signed=True)
+    return value / 100 if text.endswith("%") else value
 
 
 def span(text: str, where: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,10 +13,10 @@ from quotewright_simexchange.markets.driver import MarketDriver, ample_funds, fi
 from quotewright_simexchange.markets.script import Script, Step, parse_script, read_script
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from quotewright_simexchange.exchange.exchange import Exchange
 
+OF_DERIVATIVES = ("fund", "funding", "settle")
+OF_INSTRUMENTS = ("order", "phase", "uncross", "reference", *OF_DERIVATIVES)
 Kind = Literal["limit", "market", "stop", "stop_limit", "take_profit", "take_profit_limit"]
 
 
@@ -69,8 +70,13 @@ class ScriptMarket(MarketDriver):
         if not self._symbol and len(exchange.listings) == 1:
             self._symbol = next(iter(exchange.listings))
         for step in self.script.steps:
-            if step.what in ("order", "phase", "uncross", "reference") or step.word in ("bid", "offer", "last"):
-                find_listing(exchange, self._symbol_of(step), step.where)
+            if step.what in OF_INSTRUMENTS or step.word in ("bid", "offer", "last", "holds"):
+                listing = find_listing(exchange, self._symbol_of(step), step.where)
+                if listing.kind == "spot" and (step.what in OF_DERIVATIVES or step.word == "holds"):
+                    raise InputError(
+                        f"{step.where}: '{step.text}' is for derivatives, {listing.symbol} is spot; name another "
+                        "instrument, or leave the line out"
+                    )
         funds: dict[str, Decimal] = {}
         for listing in exchange.listings.values():
             funds |= ample_funds(listing)
@@ -133,6 +139,11 @@ class ScriptMarket(MarketDriver):
             "phase": lambda step: self.exchange.set_phase(self._symbol_of(step), step.word),
             "uncross": lambda step: self.exchange.uncross(self._symbol_of(step)),
             "reference": self._reference,
+            "fund": lambda step: self.exchange.fund(self._symbol_of(step), self._price(step)),
+            "funding": lambda step: self.exchange.set_funding(
+                self._symbol_of(step), self._price(step), self.exchange.now_ns + step.span_ns
+            ),
+            "settle": lambda step: self.exchange.settle(self._symbol_of(step), self._price(step)),
         }
         outcome = actions[step.what](step)
         if isinstance(outcome, Refused):
@@ -142,6 +153,10 @@ class ScriptMarket(MarketDriver):
     def _quantity(self, step: Step) -> Decimal:
         assert step.quantity is not None
         return step.quantity
+
+    def _price(self, step: Step) -> Decimal:
+        assert step.price is not None
+        return step.price
 
     def _settle_refusal(self, step: Step | None) -> None:
         """A refusal that nobody expected is a failure as soon as something else happens."""
@@ -204,13 +219,12 @@ class ScriptMarket(MarketDriver):
         return self.exchange.amend(step.who, symbol, order_id=order.order_id, price=step.price, quantity=step.quantity)
 
     def _reference(self, step: Step) -> object:
-        symbol = self._symbol_of(step)
-        assert step.price is not None
+        symbol, price = self._symbol_of(step), self._price(step)
         call: Mapping[str, Callable[[str, Decimal], object]] = {
             "mark": self.exchange.set_mark,
             "index": self.exchange.set_index,
         }
-        return call[step.word](symbol, step.price)
+        return call[step.word](symbol, price)
 
     def _expect(self, step: Step) -> None:
         if step.word == "refused":
@@ -232,6 +246,14 @@ class ScriptMarket(MarketDriver):
             last = trades[-1].price if trades else None
             if last != step.price:
                 self._fail(step, _level(step.price, None), _level(last, None))
+        elif step.word == "has":
+            amount = sum(self.exchange.balances(step.who).get(step.name, ()), Decimal(0))
+            if amount != step.quantity:
+                self._fail(step, f"{step.quantity} {step.name}", f"{amount.normalize():f} {step.name}")
+        elif step.word == "holds":
+            held = self.exchange.position(step.who, self._symbol_of(step)).quantity
+            if held != step.quantity:
+                self._fail(step, f"{step.quantity}", f"{held:f}")
         else:
             self._expect_order(step)
 

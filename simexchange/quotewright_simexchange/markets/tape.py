@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 PHASES = dict(zip(STATUS_NAMES, ("trading", "post_only", "cancel_only", "halt", "auction", "halt"), strict=True))
 REFERENCE_DECIMALS = 9
+BOOK, PRINTS = "tape-book", "tape-prints"
+MARGINED = 32
+"""So many accounts share a derivative's book: its margin is worked out with every order of the account."""
 KINDS = {"spot": "spot", "perp": "linear", "future": "linear"}
 
 
@@ -80,7 +83,7 @@ class TapeMarket(MarketDriver):
     def __init__(self, tape: Tape, symbols: Mapping[str, str] | None = None) -> None:
         self.tape = tape
         self.symbols = symbols
-        self.accounts = ("tape-book", "tape-prints")
+        self.accounts: tuple[str, ...] = ()
         self.mirrors: dict[int, Mirror] = {}
         self.counts: Counter[str] = Counter()
         self.steps = 0
@@ -94,14 +97,16 @@ class TapeMarket(MarketDriver):
     def start(self, exchange: Exchange) -> None:
         self.tape.require_causal()
         self._exchange = exchange
-        for account in self.accounts:
-            exchange.open_account(account)
         for number, symbol in self._found(exchange).items():
             listing = find_listing(exchange, symbol, f"tape market of {self.tape.name}")
-            for account in self.accounts:
+            makers = (BOOK,) if listing.kind == "spot" else tuple(f"{BOOK}-{place + 1}" for place in range(MARGINED))
+            for account in (*makers, PRINTS):
+                if account not in self.accounts:
+                    exchange.open_account(account)
+                    self.accounts += (account,)
                 for currency, amount in ample_funds(listing).items():
                     exchange.deposit(account, currency, amount)
-            self.mirrors[number] = Mirror(exchange, listing, *self.accounts)
+            self.mirrors[number] = Mirror(exchange, listing, makers, PRINTS)
         self._steps = self._grouped()
         first = next(self._steps, None)
         if first is None:

@@ -20,46 +20,66 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 
 
 async def serve_until_stopped(
-    server: Server, account: Mapping[str, Any], more: Mapping[str, Any], as_json: bool
+    server: Server, accounts: Mapping[str, Mapping[str, Any]], more: Mapping[str, Any], as_json: bool
 ) -> None:
-    """Serve until a signal comes; print once where, with the key of *account*."""
+    """Serve until a signal comes; print once where, with the keys of *accounts*."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     before: list[tuple[int, Any]] = []
     for number in SIGNALS:
         before.append((number, signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))))
     try:
         async with server:
-            click.echo(json.dumps(as_line(server, account, more)) if as_json else as_table(server, account, more))
+            click.echo(json.dumps(as_line(server, accounts, more)) if as_json else as_table(server, accounts, more))
             sys.stdout.flush()
             await stopped.wait()
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-    counts = ", ".join(f"{name} {count:,}" for name, count in server.counts().items() if count)
+    counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in server.counts().items() if count)
     click.echo(f"stopped; {counts or 'nobody came'}", err=True)
+    for market in server.markets:
+        for line in market_lines(market.describe()):
+            click.echo(line, err=True)
 
 
-def as_line(server: Server, account: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is printed as JSON: doors with addresses and key, and the control plane."""
-    key = {"api_key": account["api_key"], "api_secret": account["api_secret"]}
-    doors = {name: {**found, **key} for name, found in server.addresses().items()}
-    return {**doors, "control": {"url": server.control_url, "token": server.token}, **more}
+def market_lines(told: Mapping[str, Any]) -> list[str]:
+    """Return what a person should know of a market's end: how far a tape or script came, and what failed."""
+    if told["market"] == "script":
+        done = f"script {told['script']}: {told['done']} of {told['steps']} lines done"
+        return [f"{done}, {len(told['failures'])} not as expected", *(f"  {line}" for line in told["failures"])]
+    if told["market"] == "tape":
+        return [f"tape {told['tape']}: {'played to its end' if told['done'] else 'not at its end yet'}"]
+    return []
 
 
-def as_table(server: Server, account: Mapping[str, Any], more: Mapping[str, Any]) -> str:
+def as_line(server: Server, accounts: Mapping[str, Mapping[str, Any]], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is printed as JSON: doors with addresses and the first account's key, and the control plane.
+
+    Where there are several accounts, ``accounts`` has the keys of each.
+    """
+    keys = {name: {"api_key": one["api_key"], "api_secret": one["api_secret"]} for name, one in accounts.items()}
+    doors = {name: {**found, **next(iter(keys.values()))} for name, found in server.addresses().items()}
+    several = {"accounts": keys} if len(keys) > 1 else {}
+    return {**doors, "control": {"url": server.control_url, "token": server.token}, **several, **more}
+
+
+def as_table(server: Server, accounts: Mapping[str, Mapping[str, Any]], more: Mapping[str, Any]) -> str:
     """Return what is printed for people."""
-    lines = []
+    rows: list[tuple[str, str, str]] = []
     for name, found in server.addresses().items():
-        lines += [f"{name:<16} {what:<8} {address}" for what, address in found.items()]
-    lines += [
-        f"{'control':<16} {'url':<8} {server.control_url}",
-        f"{'':<16} {'token':<8} {server.token}",
-        f"{'account':<16} {'name':<8} {account['account']}",
-        f"{'':<16} {'key':<8} {account['api_key']}",
-        f"{'':<16} {'secret':<8} {account['api_secret']}",
-    ]
-    lines += [f"{name:<25} {value}" for name, value in more.items()]
-    for client, code in list(server.control.snippets(account["api_key"], account["api_secret"]).items())[:1]:
+        rows += [(name, what, address) for what, address in found.items()]
+    rows += [("control", "url", server.control_url), ("", "token", server.token)]
+    for name, account in accounts.items():
+        rows += [(f"account {name}", "key", account["api_key"]), ("", "secret", account["api_secret"])]
+    rows += [("", name, value) for name, value in more.items()]
+    lines, before = [], ""
+    for name, what, value in rows:
+        lines.append(f"{'' if name == before else name:<16} {what:<7} {value}")
+        before = name or before
+    trades = ", ".join(f"{symbol} {phase}" for symbol, phase in server.control.status()["instruments"].items())
+    lines.append(f"{'instruments':<16} {'':<7} {trades}")
+    first = next(iter(accounts.values()))
+    for client, code in list(server.control.snippets(first["api_key"], first["api_secret"]).items())[:1]:
         lines += ["", f"# {client}", code.rstrip()]
     return "\n".join([*lines, "", "Ctrl-C ends it."])
 

@@ -20,6 +20,7 @@ from quotewright_simexchange.server.faults import KINDS, Fault, Faults
 if TYPE_CHECKING:
     from quotewright_simexchange.doors import Dialect
     from quotewright_simexchange.exchange.exchange import Exchange
+    from quotewright_simexchange.markets.driver import MarketDriver
     from quotewright_simexchange.server.faulty_door import FaultyDoor
     from quotewright_simexchange.server.pacing import Pacer
 
@@ -47,6 +48,9 @@ class Surroundings(Protocol):
 
     pacer: Pacer
     faults: Faults
+
+    @property
+    def markets(self) -> Sequence[MarketDriver]: ...
 
     def now_ns(self) -> int: ...
 
@@ -109,6 +113,7 @@ class Control:
             "faults": self.faults(),
             "instruments": {symbol: exchange.phase(symbol) for symbol in exchange.listings},
             "accounts": sorted(exchange.accounts),
+            "markets": [plain(market.describe()) for market in around.markets],
             "unserved": {door.name: dict(door.door.unserved()) for door in around.faulty_doors()},
         }
 

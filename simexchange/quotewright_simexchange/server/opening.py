@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from quotewright.errors import ConfigError
 from quotewright_simexchange.exchange.records import Listing
+from quotewright_simexchange.server.settings import start_of
 
 if TYPE_CHECKING:
+    from quotewright.model.instrument import Instrument
+    from quotewright.tape.tape import Tape, TapeFile
     from quotewright_simexchange.doors import Dialect
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.markets.driver import MarketDriver
+    from quotewright_simexchange.markets.tape import TapeMarket
+    from quotewright_simexchange.server.serving import Server
+    from quotewright_simexchange.server.settings import Settings
 
 INSTRUMENTS = ("BTC-USDT.spot", "BTC-USDT.perp")
 ACCOUNT = "trader"
+AGENTS = "agents"
+NONE = "none"
+PERP_MARK = ":PERP"
+"""Behind the symbol of a perpetual, which may have the name of a spot instrument."""
+MARKETS = {"spot": "spot", "perp": "linear"}
 RICH = {"USDT": Decimal(1_000_000)}
 BASE_AMOUNT = Decimal(100)
 _NAME = re.compile(r"([A-Z0-9]{1,16})-([A-Z0-9]{1,16})\.(spot|perp)")
@@ -61,7 +76,7 @@ def listing_of(text: str, venue: str) -> tuple[Listing, Decimal]:
     if is_spot:
         values["fee_mode"] = "received"
     listing = Listing(
-        symbol=f"{base}{quote}" if is_spot else f"{base}{quote}:PERP",
+        symbol=f"{base}{quote}" if is_spot else f"{base}{quote}{PERP_MARK}",
         name=f"{name}@{venue}",
         kind="spot" if is_spot else "linear",
         base=base,
@@ -90,16 +105,21 @@ def _decimals(text: str) -> int:
 
 
 def open_exchange(
-    instruments: Sequence[str], venue: str, *, seed: int, start_ns: int
+    instruments: Sequence[str], venue: str, *, seed: int, start_ns: int, tape: Tape | None = None
 ) -> tuple[Exchange, dict[str, Decimal]]:
-    """Return an exchange with *instruments*, and at which prices their markets begin.
+    """Return an exchange with *instruments*, else those of *tape*, and at which prices their markets begin.
 
     Raises:
         ConfigError: one is no instrument, or is there twice.
     """
     from quotewright_simexchange.exchange.exchange import Exchange
 
-    found = [listing_of(text, venue) for text in instruments or INSTRUMENTS]
+    if tape is not None and not instruments:
+        found = [listing_on_tape(one) for one in tape.instruments if one.kind in MARKETS]
+        if not found:
+            raise ConfigError(f"market: {tape.name} holds no spot or perp that could be served; take another tape")
+    else:
+        found = [listing_of(text, venue) for text in instruments or INSTRUMENTS]
     listings = [listing for listing, _ in found]
     twice = {one.symbol for one in listings if sum(other.symbol == one.symbol for other in listings) > 1}
     if twice:
@@ -113,30 +133,100 @@ def open_exchange(
     return exchange, prices
 
 
+def listing_on_tape(instrument: Instrument) -> tuple[Listing, Decimal]:
+    """Return the instrument of a tape as it is served, with fees and margins as usual, and a price to begin with."""
+    from quotewright_simexchange.markets import tape
+
+    usual = _SPOT if instrument.kind == "spot" else _PERP
+    settings = {key: usual[key] for key in usual if key not in ("tick", "lot", "min_notional")}
+    if instrument.kind == "spot":
+        settings["fee_mode"] = "received"
+    kind = "inverse" if instrument.is_inverse else MARKETS[instrument.kind]
+    settings |= {"kind": kind, "base": instrument.base, "quote": instrument.quote}
+    listing = attrs.evolve(tape.listing_of(instrument, **settings), symbol=served_symbol(instrument))
+    return listing, Decimal(PRICES.get(instrument.base, OTHER_PRICE))
+
+
+def served_symbol(instrument: Instrument) -> str:
+    """Return under which symbol an instrument of a tape is traded here."""
+    return f"{instrument.base}{instrument.quote}" + (PERP_MARK if instrument.kind == "perp" else "")
+
+
+def open_tape(texts: Sequence[str]) -> TapeFile | None:
+    """Return the tape that is among the markets *texts*, None if there is none.
+
+    Raises:
+        ConfigError: there are several.
+    """
+    from quotewright.tape.tape import TapeFile
+
+    folders = [text for text in texts if text not in (AGENTS, NONE) and Path(text).is_dir()]
+    if len(folders) > 1:
+        raise ConfigError(f"market: one tape at a time, came {' and '.join(folders)}; leave one out")
+    return TapeFile.open(Path(folders[0])) if folders else None
+
+
+def begin_of_tape(tape: Tape | None) -> int | None:
+    """Return the first event time of *tape*."""
+    if tape is None or not len(tape.event_order):
+        return None
+    return int(tape.rows.words[tape.event_order[0] * 6])
+
+
+def open_markets(
+    texts: Sequence[str], prices: Mapping[str, Decimal], seed: int, tape: Tape | None = None
+) -> list[MarketDriver]:
+    """Return the markets that *texts* name; *tape* is the one among them that is a folder.
+
+    Raises:
+        ConfigError: one is no market.
+    """
+    found: list[MarketDriver] = []
+    for text in texts:
+        if tape is not None and Path(text).is_dir():
+            found.append(market_of_tape(tape, prices))
+        else:
+            market = open_market(text, prices, seed)
+            found += [] if market is None else [market]
+    return found
+
+
+def market_of_tape(tape: Tape, listed: Container[str]) -> TapeMarket:
+    """Return the market of *tape* on the symbols that are *listed*."""
+    from quotewright_simexchange.markets.tape import TapeMarket
+
+    symbols = {one.name: symbol for one in tape.instruments if (symbol := served_symbol(one)) in listed}
+    if not symbols:
+        names = ", ".join(one.name for one in tape.instruments) or "nothing"
+        raise ConfigError(f"market: {tape.name} holds {names}, none of which is traded here; name its instruments")
+    return TapeMarket(tape, symbols)
+
+
 def open_market(text: str, prices: Mapping[str, Decimal], seed: int) -> MarketDriver | None:
     """Return the market that *text* names: ``agents``, ``none``, or the file of a script or tape.
 
     Raises:
         ConfigError: it is none of them.
     """
-    if text == "none":
+    if text == NONE:
         return None
-    if text == "agents":
+    if text == AGENTS:
         from quotewright_simexchange.markets.agents import AgentMarket
 
         return AgentMarket(prices, seed)
     path = Path(text)
     if path.is_dir():
         from quotewright.tape.tape import TapeFile
-        from quotewright_simexchange.markets.tape import TapeMarket
 
-        return TapeMarket(TapeFile.open(path))
+        return market_of_tape(TapeFile.open(path), prices)
     if path.is_file():
         from quotewright_simexchange.markets.script import read_script
         from quotewright_simexchange.markets.scripted import ScriptMarket
 
         return ScriptMarket(read_script(path))
-    raise ConfigError(f"market: should be agents, none, a script's file or a tape's folder, was {text!r}")
+    raise ConfigError(
+        f"market: should be agents, none, a script's file or a tape's folder, was {text!r}: no such file or folder"
+    )
 
 
 def close_market(market: MarketDriver | None) -> None:
@@ -146,14 +236,18 @@ def close_market(market: MarketDriver | None) -> None:
         tape.close()
 
 
-def open_dialects(names: Iterable[str], exchange: Exchange, plugins_dir: Sequence[Path] = ()) -> list[Dialect]:
+def open_dialects(names: Sequence[str], exchange: Exchange, plugins_dir: Sequence[Path] = ()) -> list[Dialect]:
     """Return the dialects called *names*, each with all venue cards that are installed."""
     from quotewright.cli.venues import card_named, card_names
     from quotewright.plugin.registry import PluginSet
 
     plugins = PluginSet.discover(list(plugins_dir))
     cards = {name: card_named(plugins, name) for name in card_names(plugins)}
-    return [plugins.get("dialects", name)(exchange, cards) for name in names]
+    made = [plugins.get("dialects", name)(exchange, cards) for name in names]
+    if not any(one.doors() for one in made):
+        listed = ", ".join(one.name for one in exchange.listings.values())
+        raise ConfigError(f"dialect {', '.join(names)}: has no door for {listed}; name other instruments")
+    return made
 
 
 def balances_of(texts: Sequence[str], listings: Mapping[str, Listing]) -> dict[str, Decimal]:
@@ -168,6 +262,14 @@ def balances_of(texts: Sequence[str], listings: Mapping[str, Listing]) -> dict[s
             raise ConfigError(f"balance: should be such as USDT=1000, was {text!r}")
         found[currency.upper()] = _positive(amount, f"balance {currency}")
     return found
+
+
+def account_of(text: str, listings: Mapping[str, Listing]) -> tuple[str, dict[str, Decimal]]:
+    """Return the name and the balances that ``ann,USDT=1000`` states; without any, plenty of every currency."""
+    name, *balances = text.split(",")
+    if not name or "=" in name:
+        raise ConfigError(f"account: should be such as ann or ann,USDT=1000,BTC=2, was {text!r}")
+    return name, balances_of(balances, listings)
 
 
 def made_certificate(host: str, authority: Path) -> ssl.SSLContext:
@@ -186,3 +288,42 @@ def made_certificate(host: str, authority: Path) -> ssl.SSLContext:
     maker.issue_cert(*names).configure_cert(context)
     maker.cert_pem.write_to_path(str(authority))
     return context
+
+
+@contextmanager
+def opened(
+    settings: Settings, plugins_dir: Sequence[Path] = (), balances: Sequence[str] = (), **more: Any
+) -> Iterator[tuple[Server, dict[str, Mapping[str, Any]]]]:
+    """Yield the server that *settings* state, not listening yet, with its accounts by name; *more* is the server's."""
+    from quotewright_simexchange.server.pacing import speed_of
+    from quotewright_simexchange.server.serving import Server
+
+    speed = speed_of(settings.speed)
+    with ExitStack() as stack:
+        tape = open_tape(settings.markets)
+        if tape is not None:
+            stack.enter_context(tape)
+        start_ns = start_of(settings.start, time.time_ns, lambda: begin_of_tape(tape))
+        exchange, prices = open_exchange(
+            settings.instruments, settings.dialects[0], seed=settings.seed, start_ns=start_ns, tape=tape
+        )
+        markets = open_markets(settings.markets, prices, settings.seed, tape)
+        dialects = open_dialects(settings.dialects, exchange, plugins_dir)
+        server = Server(
+            exchange,
+            dialects,
+            markets=markets,
+            speed=speed,
+            seed=settings.seed,
+            port=settings.port,
+            control_port=settings.control_port,
+            **more,
+        )
+        accounts = [account_of(text, exchange.listings) for text in settings.accounts]
+        keys: dict[str, Mapping[str, Any]] = {
+            name: server.control.add_account(name, held)
+            for name, held in accounts or [(ACCOUNT, balances_of(balances, exchange.listings))]
+        }
+        for market in markets:
+            market.start(exchange)
+        yield server, keys

@@ -24,6 +24,7 @@ from quotewright_simexchange.server.pacing import Pacer, Speed
 if TYPE_CHECKING:
     from quotewright_simexchange.doors import Dialect
     from quotewright_simexchange.exchange.exchange import Exchange
+    from quotewright_simexchange.markets.driver import MarketDriver
     from quotewright_simexchange.server.faulty_door import FaultyDoor
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Server:
         exchange: Exchange,
         dialects: Sequence[Dialect],
         *,
+        markets: Sequence[MarketDriver] = (),
         speed: Speed = 1.0,
         seed: int = 0,
         host: str = "127.0.0.1",
@@ -55,6 +57,8 @@ class Server:
             )
         self.exchange = exchange
         self.dialects = list(dialects)
+        self.markets = list(markets)
+        """What trades by itself; whoever made it has started it."""
         self.host = host
         self.port = port
         self.control_port = control_port

@@ -11,6 +11,7 @@ from quotewright.errors import ConfigError, InputError
 from quotewright_simexchange.exchange.exchange import Exchange
 from quotewright_simexchange.markets.script import parse_script
 from quotewright_simexchange.markets.scripted import ScriptFailed, ScriptMarket
+from quotewright_simexchange.server.opening import open_exchange
 from quotewright_simexchange.testing import usual_listings
 
 SECOND = 1_000_000_000
@@ -128,3 +129,82 @@ def test_a_symbol_must_be_known_where_there_are_several():
 def test_times_are_exact():
     steps = parse_script("at 1.5ms m buys 1 at 1\n+1us m buys 1 at 1\nthen m buys 1 at 1\nm buys 1 at 1").steps
     assert [step.after_ns for step in steps] == [1_500_000, 1_501_000, 1_501_000, 1_501_000]
+
+
+def worked_example() -> str:
+    """Return the script of a perpetual's day that the page about markets shows."""
+    page = Path(__file__).resolve().parents[3] / "docs" / "markets.md"
+    blocks = page.read_text(encoding="utf-8").split("```text\n")[1:]
+    (found,) = (block.partition("```")[0] for block in blocks if block.startswith("instrument BTCUSDT:PERP"))
+    return found
+
+
+def perpetual(text: str) -> tuple[Exchange, ScriptMarket]:
+    exchange, _ = open_exchange(("BTC-USDT.perp", "BTC-USDT.spot"), "binance", seed=0, start_ns=SECOND)
+    market = ScriptMarket.of(text, "scene")
+    market.start(exchange)
+    exchange.advance(exchange.now_ns + market.length_ns)
+    return exchange, market
+
+
+def test_the_documented_day_of_a_perpetual_goes_as_it_says():
+    text = worked_example()
+    exchange, market = perpetual(text)
+    market.check()
+    for verb in ("mark", "index", "funding", "funds", "settles", "phase", "uncrosses", "halts", "resumes", "holds"):
+        assert any(verb in line.split() for line in text.splitlines()), verb
+    assert not any(exchange.ledger_sums().values())
+
+
+def test_funding_and_settlement_move_exact_money():
+    _, market = perpetual(
+        "instrument BTCUSDT:PERP\naccount a 10000 USDT\naccount b 10000 USDT\nindex 60000\nmark 60000\n"
+        "b sells 1 at 60000\na buys 1 at 60000\nfunding -0.02% in 8h\nfunds 0.0001\nsettles 61000\n"
+        "expect a has 10964 USDT\nexpect b has 8994 USDT\nexpect a holds none"
+    )
+    market.check()
+
+
+MONEY = {
+    "other money": ("account m 5 USDT\nexpect m has 6 USDT", "expected 6 USDT, came 5 USDT"),
+    "no such money": ("account m 5 USDT\nexpect m has 1 BTC", "expected 1 BTC, came 0 BTC"),
+    "another position": ("expect m holds 1", "expected 1, came 0"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), MONEY.values(), ids=MONEY)
+def test_money_and_positions_are_told_with_their_line(text: str, says: str):
+    _, market = perpetual("instrument BTCUSDT:PERP\n" + text)
+    with pytest.raises(ScriptFailed, match=says):
+        market.check()
+    assert f"line {1 + len(text.splitlines())}: " in market.failures[0]
+
+
+def test_an_announced_funding_stands_at_its_time():
+    exchange, _ = perpetual("instrument BTCUSDT:PERP\nat 1s funding -0.02% in 8h")
+    reference = exchange.reference("BTCUSDT:PERP")
+    assert (reference.funding_rate, reference.funding_ns) == (Decimal("-0.0002"), (1 + 1 + 8 * 3600) * SECOND)
+
+
+@pytest.mark.parametrize("line", ["funds 0.01%", "settles 60000", "funding 0.01% in 8h", "expect a holds 1"])
+def test_what_is_for_derivatives_is_refused_on_spot(line: str):
+    with pytest.raises(InputError, match=r"scene, line 1: .* is for derivatives, BTCUSDT is spot; name another"):
+        perpetual(line.replace("holds 1", "holds 1 BTCUSDT") if "holds" in line else f"BTCUSDT {line}")
+
+
+MORE_ERRORS = {
+    "no rate": ("funds much", "rate should be a number, was 'much'"),
+    "no span": ("funding 0.01% in time", "should be written like 1s"),
+    "no settlement price": ("settles -1", "price should be a positive number"),
+    "only a symbol": ("BTCUSDT", "a verb is missing"),
+    "no amount": ("expect m has some USDT", "amount should be a number, zero or more, was 'some'"),
+    "no position": ("expect m holds long", "position should be a number, was 'long'"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), MORE_ERRORS.values(), ids=MORE_ERRORS)
+def test_money_lines_that_cannot_be_read_are_told(text: str, says: str):
+    with pytest.raises(InputError) as error:
+        parse_script(text, "scene")
+    assert says in str(error.value)
+    assert str(error.value).startswith("scene, line 1: ")

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,7 +75,98 @@ def test_an_account_is_added_with_snippets_and_a_wrong_token_is_told():
         assert told["binance-spot"]["rest"] in added.stdout
 
 
+CONFIG = """
+config_version = 1
+
+[exchange]
+markets = ["agents", "scene.txt"]
+seed = 7
+speed = "step"
+start = 2026-01-01T00:00:00Z
+instruments."BTC-USDT.spot" = { price = 50000, tick = 0.5 }
+instruments."ETH-USDT.spot" = {}
+
+[exchange.accounts]
+ann = { USDT = 1000.5 }
+bob = {}
+"""
+
+
+def test_a_config_states_it_all_options_go_before_it_and_the_end_tells_of_the_script(tmp_path):
+    (tmp_path / "exchange.toml").write_text(CONFIG)
+    (tmp_path / "scene.txt").write_text("instrument ETHUSDT\nmaker sells 1 at 3000\nexpect bid 1")
+    with served(str(tmp_path / "exchange.toml"), "--json", "--seed", "8") as (process, line):
+        told = json.loads(line)
+        assert set(told) == {"binance-spot", "control", "accounts"}
+        assert list(told["accounts"]) == ["ann", "bob"]
+        assert told["binance-spot"]["api_key"] == told["accounts"]["ann"]["api_key"]
+        headers = {"authorization": f"Bearer {told['control']['token']}"}
+        with httpx.Client(trust_env=False, base_url=told["control"]["url"], headers=headers) as client:
+            client.post("/advance", json={"seconds": 1}).raise_for_status()
+            status = client.get("/status").json()
+            assert status["market_ns"] == 1_767_225_601_000_000_000
+            assert status["markets"][0]["seed"] == 8
+            assert client.get("/balances?account=ann").json()["USDT"][0].startswith("1000.5")
+            assert 40_000 < float(client.get("/book?symbol=BTCUSDT").json()["bids"][0][0]) < 60_000
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert f"script {tmp_path / 'scene.txt'}: 2 of 2 lines done, 1 not as expected" in errors
+    assert "line 3: 'expect bid 1': expected 1, came 2" in errors
+
+
+CONFIGS = {
+    "no version": ("[exchange]", "should begin with config_version = 1"),
+    "no TOML": ("config_version =", "this is not TOML"),
+    "another table": ("config_version = 1\n[exchnage]", "'exchnage' is not known here; did you mean 'exchange'?"),
+    "another key": ("config_version = 1\nexchange.sped = 1", "key 'sped' is not known here; did you mean 'speed'?"),
+    "no table": ("config_version = 1\nexchange.accounts = 3", "exchange.accounts should be a table, was 3"),
+    "no text": ("config_version = 1\nexchange.speed = [1]", "exchange.speed should be a text or a number, was [1]"),
+    "no number": ("config_version = 1\nexchange.seed = -1", "exchange.seed should be a whole number, zero or more"),
+    "no port": ("config_version = 1\nexchange.port = 70000", "exchange.port should be at most 65535, was 70000"),
+    "no market": ("config_version = 1\nexchange.markets = ['gone.txt']", "gone.txt': no such file or folder"),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_that_is_wrong_is_told_with_exit_code_4(name, tmp_path, capsys):
+    from quotewright.cli.main import main
+
+    text, expected = CONFIGS[name]
+    path = tmp_path / "exchange.toml"
+    path.write_text(text)
+    assert main(["exchange", "serve", str(path)]) == 4
+    told = capsys.readouterr().err
+    assert expected in told
+    assert "gone" in text or str(path) in told
+
+
+def test_a_script_that_cannot_be_read_names_file_and_line(tmp_path, capsys):
+    from quotewright.cli.main import main
+
+    path = tmp_path / "scene.txt"
+    path.write_text("instrument BTCUSDT\n\nmaker sels 1 at 3000")
+    assert main(["exchange", "serve", "--market", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert f"{path}, line 3: this is not understood; did you mean 'sells'?; expected WHO buys|sells" in told
+    assert told.endswith("came in 'maker sels 1 at 3000'\n")
+    path.write_text("maker sells 1 DOGEUSDT at 3000")
+    assert main(["exchange", "serve", "--market", str(path)]) == 4
+    told = capsys.readouterr().err
+    assert f"{path}, line 1: no instrument called 'DOGEUSDT' on this exchange; it lists BTCUSDT, BTCUSDT:PERP" in told
+
+
+def test_a_port_that_is_taken_is_told(capsys):
+    from quotewright.cli.main import main
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["exchange", "serve", "--port", port]) == 4
+    assert f"127.0.0.1 port {port} cannot be listened on" in capsys.readouterr().err
+
+
 WRONG = {
+    "a time that is none": (["--start", "soon"], "such as 2026-01-01T00:00:00Z"),
+    "accounts and a balance": (["--account", "ann", "--balance", "USDT=5"], "--balance is for the account trader"),
     "another host": (["--host", "0.0.0.0"], "--allow-remote"),
     "no instrument": (["--instrument", "BTCUSDT"], "such as BTC-USDT.spot"),
     "no setting": (["--instrument", "BTC-USDT.spot,size=1"], "settings are tick"),
