@@ -311,3 +311,14 @@ def test_a_halted_exchange_is_halted_after_its_restoration() -> None:
         assert one.place("ann", request("buy", "1@100")) == Refused(reason="phase")
     again.set_phase("BTCUSDT", "trading")
     assert placed(again, "ann", "buy", "1@100").is_open
+
+
+def test_a_waiting_order_can_be_amended_and_has_no_price_until_it_gets_one() -> None:
+    exchange, _ = opened(LINEAR)
+    placed(exchange, "ann", "sell", "1@100")
+    placed(exchange, "bob", "buy", "1@100")
+    waits = placed(exchange, "ann", "buy", "1", type="stop", trigger=Decimal(105))
+    for change, price in (({"quantity": Decimal(3)}, None), ({"price": Decimal(104)}, Decimal(104))):
+        record = exchange.amend("ann", "BTCUSDT", order_id=waits.order_id, **change)
+        assert isinstance(record, OrderRecord)
+        assert (record.status, record.quantity, record.price) == ("untriggered", Decimal(3), price)

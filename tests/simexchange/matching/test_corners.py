@@ -29,6 +29,9 @@ from quotewright_simexchange.matching.codes import (
     NOT_POST_ONLY,
     REASON_NAMES,
     STOP,
+    STOP_LIMIT,
+    STP_DECREMENT,
+    STP_TAKER,
 )
 from quotewright_simexchange.matching.core import MatchingCore
 from quotewright_simexchange.matching.derivatives import DerivativeAccounts
@@ -221,3 +224,35 @@ def test_an_auction_of_futures_is_no_takers() -> None:
     accounts = DerivativeAccounts(LINEAR, 0, 0, 1, 0, RATE_UNIT // 1000, RATE_UNIT // 100, ledger=Ledger())
     accounts.cross(0, 1, 0, 100, 1, 2, 0, 100, 100, 1)
     assert accounts.fees == [(UNIT // 10, False, UNIT // 10, False)]
+
+
+def test_any_account_can_belong_to_a_group() -> None:
+    """Numbers at and beyond what there is room for at first, 64, and the same of order ids, 1024."""
+    core = MatchingCore()
+    for account in (64, 300):
+        core.set_group(account, 7)
+    core.new(1023, 64, SELL, LIMIT, 100, 1)
+    core.new(1024, 300, BUY, LIMIT, 100, 1, GTC, NOT_POST_ONLY, STP_TAKER)
+    assert told(core) == ["accepted", "canceled"]
+    core.new(1025, 301, BUY, LIMIT, 100, 1, GTC, NOT_POST_ONLY, STP_TAKER)
+    assert told(core) == ["accepted", "trade"]
+
+
+def test_a_special_order_that_shrinks_in_its_place_makes_room() -> None:
+    core = MatchingCore()
+    assert limit(core, 0, BUY, 99, MOST, IS_HIDDEN) == ["accepted"]
+    core.amend(0, 1, KEEP, MOST - 7)
+    assert limit(core, 1, BUY, 99, 8, IS_HIDDEN) == ["rejected max_qty"]
+    assert limit(core, 1, BUY, 99, 7, IS_HIDDEN) == ["accepted"]
+    assert core.open_quantity(BUY) == MOST
+    core.new(2, 1, SELL, LIMIT, 99, 5, GTC, NOT_POST_ONLY, STP_DECREMENT)
+    assert core.open_quantity(BUY) == MOST - 5
+
+
+def test_limits_of_numbers_are_inclusive_for_stops_too() -> None:
+    core = MatchingCore()
+    core.new(0, 1, BUY, STOP_LIMIT, MOST, 1, GTC, NOT_POST_ONLY, 0, 0, 0, MOST)
+    assert told(core) == ["accepted"]
+    for price, trigger in ((MOST + 1, 5), (5, MOST + 1)):
+        core.new(1, 1, BUY, STOP_LIMIT, price, 1, GTC, NOT_POST_ONLY, 0, 0, 0, trigger)
+        assert told(core) == ["rejected bad_price"]
