@@ -360,3 +360,46 @@ def random_feed(seed: int, length: int = 120) -> Feed:
             given = {"cmd": {"op": "cancel", "id": chance.choice(sent[-8:])}}
         inputs.append({"at": at} | given)
     return Feed(model, tuple(inputs))
+
+
+def random_order_feed(seed: int, length: int = 120) -> Feed:
+    """Return order-by-order data around a price that drifts, and our commands; at increasing times in nanoseconds."""
+    chance = random.Random(f"orders {seed}")
+    model: dict[str, Any] = {"queue": "l3"}
+    if chance.random() < 0.3:
+        entry, response = chance.randint(0, 9), chance.randint(0, 9)
+        model["latency"] = {"model": "constant", "entry": str(entry), "response": str(response)}
+    middle, added, sent, at = 1000, 0, 0, 0
+    left: dict[str, int] = {}
+    inputs: list[dict[str, Any]] = []
+    for _ in range(length):
+        middle += chance.choice((-1, 0, 0, 0, 0, 0, 1))
+        at += chance.choice((0, 0, 1, 3))
+        roll = chance.random()
+        side = chance.choice(("buy", "sell"))
+        away = -1 if side == "buy" else 1
+        if roll < 0.4 or (roll < 0.75 and not left):
+            added += 1
+            price = middle + away * chance.randint(-1 if chance.random() < 0.2 else 1, 3)
+            left[f"m{added}"] = size = chance.randint(1, 40)
+            feed = {"op": "mbo_add", "id": f"m{added}", "side": "bid" if side == "buy" else "ask"}
+            given: dict[str, Any] = {"feed": feed | {"price": str(price), "qty": str(size)}}
+        elif roll < 0.75:
+            name = chance.choice(list(left))
+            feed = {"op": chance.choice(("mbo_cancel", "mbo_fill", "mbo_fill")), "id": name}
+            by = chance.choice((left[name], chance.randint(1, left[name])))
+            left[name] -= by
+            if left[name] or chance.random() < 0.5:
+                feed["qty"] = str(by)
+            if not left[name]:
+                del left[name]
+            given = {"feed": feed}
+        elif roll < 0.95:
+            sent += 1
+            cmd: dict[str, Any] = {"op": "new", "id": f"o{sent}", "side": side}
+            cmd |= {"price": str(middle + away * chance.randint(-1, 4)), "qty": str(chance.randint(1, 20))}
+            given = {"cmd": cmd | chance.choice(({}, {}, {"tif": "ioc"}, {"tif": "fok"}, {"post_only": True}))}
+        else:
+            given = {"cmd": {"op": "cancel", "id": f"o{chance.randint(1, sent + 2)}"}}
+        inputs.append({"at": at} | given)
+    return Feed(model, tuple(inputs))

@@ -13,7 +13,7 @@ from quotewright_simexchange.matching.door import FastEngine
 from quotewright_simexchange.matching.replay_door import FastReplay
 from quotewright_simexchange.oracle.engine import OracleEngine
 from quotewright_simexchange.oracle.replay import OracleReplay
-from quotewright_simexchange.streams import Feed, Stream, random_feed, random_stream
+from quotewright_simexchange.streams import Feed, Stream, random_feed, random_order_feed, random_stream
 
 STREAMS = int(os.environ.get("QUOTEWRIGHT_STREAMS", "2000"))
 """How many random streams are compared; a night asks for 200,000."""
@@ -77,6 +77,13 @@ def test_fast_replay_and_oracle_agree_on_random_feeds(first: int) -> None:
             pytest.fail(f"seed {seed}, {feed.model}\n{inputs}\n{feed_difference(feed, feed.inputs[:prefix])}")
 
 
+@pytest.mark.parametrize("first", range(0, max(FEEDS, STREAMS // 8), CHUNK))
+def test_fast_replay_and_oracle_agree_on_random_orders_of_the_market(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        feed = random_order_feed(seed)
+        assert (why := feed_difference(feed, feed.inputs)) == "", f"seed {seed}, {feed.model}: {why}"
+
+
 def test_streams_reach_every_outcome_the_engines_share() -> None:
     seen: set[str] = set()
     for seed in range(200):
@@ -112,6 +119,7 @@ def test_a_seed_always_gives_the_same_stream() -> None:
     assert random_stream(7) == random_stream(7)
     assert random_stream(7) != random_stream(8)
     assert random_feed(7) == random_feed(7)
+    assert random_order_feed(7) == random_order_feed(7) != random_order_feed(8)
 
 
 class ForgetfulEngine(FastEngine):
