@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_TICKS = Decimal(10) ** 10
 MOST_LOTS = 9 * Decimal(10) ** 9
+LEAST_TRAILING, MOST_TRAILING = 10, 2000
+"""In basis points."""
 SPOT_STATUSES = {"trading": "TRADING", "halt": "HALT", "cancel_only": "CANCEL_ONLY"}
 STP_MODES = {
     "NONE": "none",
@@ -69,6 +71,15 @@ def spot_filters(listing: Listing, card: VenueCard) -> list[dict[str, Any]]:
     band = settings.get("price_band")
     if isinstance(band, Mapping):
         filters.append(_percent_price(band))
+    filters.append(
+        {
+            "filterType": "TRAILING_DELTA",
+            "minTrailingAboveDelta": LEAST_TRAILING,
+            "maxTrailingAboveDelta": MOST_TRAILING,
+            "minTrailingBelowDelta": LEAST_TRAILING,
+            "maxTrailingBelowDelta": MOST_TRAILING,
+        }
+    )
     least = number(settings, "min_notional")
     if least is not None:
         filters.append(
@@ -116,11 +127,11 @@ def spot_symbol(listing: Listing, card: VenueCard, phase: str) -> dict[str, Any]
         "quoteCommissionPrecision": 8,
         "orderTypes": list(card.orders.types),
         "icebergAllowed": True,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "ocoAllowed": True,
+        "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
         "pegInstructionsAllowed": False,

@@ -14,9 +14,11 @@ from quotewright_simexchange.dialects.binance.parameters import split
 from quotewright_simexchange.dialects.binance.routes import RestDoor
 from quotewright_simexchange.dialects.binance.spot_account import SpotAccount
 from quotewright_simexchange.dialects.binance.spot_events import SpotEvents
+from quotewright_simexchange.dialects.binance.spot_lists import SpotLists
 from quotewright_simexchange.dialects.binance.spot_market import SpotMarket
 from quotewright_simexchange.dialects.binance.spot_streams import SpotStreams
 from quotewright_simexchange.dialects.binance.spot_trading import SpotTrading
+from quotewright_simexchange.dialects.binance.spot_waiting import Waiting
 from quotewright_simexchange.dialects.binance.streams import (
     Payload,
     StreamSession,
@@ -61,10 +63,12 @@ class SpotDoor(RestDoor):
         self.users = UserHub()
         means = MeanPrices(exchange, spot_listings(exchange))
         self.streams = SpotStreams(exchange, self.tapes, means, self.note_unserved)
-        self.events = SpotEvents(exchange, self.users, self.limits)
+        self.waiting = Waiting(exchange, self.users)
+        self.events = SpotEvents(exchange, self.users, self.limits, self.waiting.dress)
         self.market = SpotMarket(exchange, card, self.limits, self.tapes, means)
         self.account = SpotAccount(exchange, has_listen_keys=has_listen_keys)
-        self.trading = SpotTrading(exchange, card, self.limits, self.account.fees, means)
+        self.trading = SpotTrading(exchange, card, self.limits, self.account.fees, means, self.waiting)
+        self.lists = SpotLists(exchange, self.limits, self.trading, self.waiting)
         limits = card.limits
         self.pace = Pace(
             life_ns=int(limits.connection_life) or Pace().life_ns,
@@ -74,7 +78,9 @@ class SpotDoor(RestDoor):
         self.frames_pace = Pace(life_ns=self.pace.life_ns, messages_per_second=0)
         for (path, method), endpoint in self.market.endpoints().items():
             self.endpoints["GET", path] = self.methods[method] = endpoint
-        for (verb, path, method), endpoint in (self.trading.endpoints() | self.account.endpoints()).items():
+        for (verb, path, method), endpoint in (
+            self.trading.endpoints() | self.lists.endpoints() | self.account.endpoints()
+        ).items():
             self.endpoints[verb, path] = endpoint
             if method:
                 self.methods[method] = endpoint

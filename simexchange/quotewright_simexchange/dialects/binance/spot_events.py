@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from quotewright_simexchange.dialects.binance.limits import Limits
 from quotewright_simexchange.dialects.binance.listings import spot_listings
-from quotewright_simexchange.dialects.binance.spot_orders import kind_of, status_of, stp_word
+from quotewright_simexchange.dialects.binance.spot_orders import kind_of, list_number, status_of, stp_word
 from quotewright_simexchange.dialects.binance.streams import TimeOf
 from quotewright_simexchange.dialects.binance.users import UserHub
 from quotewright_simexchange.dialects.binance.written import fixed
-from quotewright_simexchange.exchange.records import BalanceEvent, Event, OrderEvent
+from quotewright_simexchange.exchange.records import BalanceEvent, Event, OrderEvent, OrderRecord
 
 if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
@@ -30,6 +33,8 @@ EXPIRIES = {
     "fok": "UNFILLED_FOK_ORDER_EXPIRED",
     "no_liquidity": "INSUFFICIENT_LIQUIDITY",
     "protection": "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
+    "OCO_TRIGGER": "OCO_TRIGGER",
+    "OTO_PHASE_ONE_EXPIRED": "OTO_PHASE_ONE_EXPIRED",
 }
 
 
@@ -52,7 +57,7 @@ def execution_report(event: OrderEvent, time: TimeOf) -> dict[str, Any]:
         "p": fixed(order.price),
         "P": fixed(request.trigger),
         "F": fixed(request.display),
-        "g": -1,
+        "g": list_number(order),
         "C": order.client_id if is_own_cancel else "",
         "x": execution,
         "X": status_of(order),
@@ -82,10 +87,27 @@ def execution_report(event: OrderEvent, time: TimeOf) -> dict[str, Any]:
         report |= {"A": fixed(order.prevented), "v": event.sequence}
     if order.status == "expired" and order.reason in EXPIRIES:
         report["eR"] = EXPIRIES[order.reason]
-    for key, name in (("j", "strategyId"), ("J", "strategyType")):
+    for key, name in (("d", "trailing"), ("j", "strategyId"), ("J", "strategyType")):
         if name in request.labels:
             report[key] = int(request.labels[name])
     return report
+
+
+def list_status(group: Any, orders: list[OrderRecord], now_ns: int, time: TimeOf) -> dict[str, Any]:
+    """Return a listStatus: a list of orders began or ended."""
+    return {
+        "e": "listStatus",
+        "E": time(now_ns),
+        "s": group.symbol,
+        "g": group.number,
+        "c": group.contingency,
+        "l": "ALL_DONE" if group.is_done else "EXEC_STARTED",
+        "L": "ALL_DONE" if group.is_done else "EXECUTING",
+        "r": "NONE",
+        "C": group.client_id,
+        "T": time(now_ns),
+        "O": [{"s": group.symbol, "i": order.order_id, "c": order.client_id} for order in orders],
+    }
 
 
 def position_report(event: BalanceEvent, time: TimeOf) -> dict[str, Any]:
@@ -99,12 +121,18 @@ def position_report(event: BalanceEvent, time: TimeOf) -> dict[str, Any]:
 
 
 class SpotEvents:
-    """Tells the users of a door what happens on their accounts; gives order counts back at first fills."""
+    """Tells the users of a door what happens on their accounts; gives order counts back at first fills.
 
-    def __init__(self, exchange: Exchange, users: UserHub, limits: Limits) -> None:
+    *dress* makes of an order what the door shows of it.
+    """
+
+    def __init__(
+        self, exchange: Exchange, users: UserHub, limits: Limits, dress: Callable[[OrderRecord], OrderRecord]
+    ) -> None:
         self.exchange = exchange
         self.users = users
         self.limits = limits
+        self.dress = dress
         self._symbols = spot_listings(exchange)
         exchange.listen(self._take)
 
@@ -115,7 +143,8 @@ class SpotEvents:
             if event.fill is not None and event.fill.quantity == event.order.filled:
                 self.limits.count_orders(event.account, self.limits.now_ns, -1)
             if event.what in EXECUTIONS and self.users.is_listening(event.account):
-                self.users.tell(event.account, lambda time: execution_report(event, time))
+                shown = attrs.evolve(event, order=self.dress(event.order))
+                self.users.tell(event.account, lambda time: execution_report(shown, time))
         elif isinstance(event, BalanceEvent) and self.users.is_listening(event.account):
             if event.why in ("deposit", "withdrawal", "transfer"):
                 for asset, delta in event.delta.items():

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from quotewright_simexchange.dialects.binance.errors import ApiError, of_reason
-from quotewright_simexchange.dialects.binance.listings import STP_MODES
+from quotewright_simexchange.dialects.binance.listings import LEAST_TRAILING, MOST_TRAILING, STP_MODES
 from quotewright_simexchange.dialects.binance.parameters import Parameters, illegal, missing, not_required
 from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import FillRecord, OrderRecord, OrderRequest, Refused
@@ -15,6 +15,7 @@ from quotewright_simexchange.exchange.records import FillRecord, OrderRecord, Or
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
     from quotewright_simexchange.dialects.binance.routes import Call
+    from quotewright_simexchange.dialects.binance.spot_waiting import Group
 
 CLIENT_ID = "^[a-zA-Z0-9-_]{1,36}$"
 TIFS = ("GTC", "IOC", "FOK")
@@ -41,7 +42,6 @@ STATUSES = {
     "rejected": "REJECTED",
 }
 FORBIDDEN = {
-    "trailingDelta": "Trailing stop orders are not supported for this symbol.",
     "pegPriceType": "Pegged orders are not supported for this symbol.",
 }
 STP_WORDS = {mode: word for word, mode in STP_MODES.items()}
@@ -69,7 +69,8 @@ def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> Ord
     if kind not in PRICED and price is not None:
         raise not_required("price")
     trigger = parameters.maybe_number("stopPrice")
-    if kind in TRIGGERED and trigger is None:
+    trailing = read_trailing(parameters, kind)
+    if kind in TRIGGERED and trigger is None and not trailing:
         raise missing("stopPrice")
     if kind not in TRIGGERED and trigger is not None:
         raise not_required("stopPrice")
@@ -83,6 +84,8 @@ def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> Ord
     if stp not in STP_MODES:
         raise ApiError(-2010, "This symbol does not allow the specified self-trade prevention mode.")
     labels = {"type": kind}
+    if trailing:
+        labels["trailing"] = trailing
     for name in ("strategyId", "strategyType"):
         if parameters.has(name):
             labels[name] = str(parameters.integer(name))
@@ -106,6 +109,18 @@ def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> Ord
 def read_client_id(parameters: Parameters, name: str = "newClientOrderId") -> str:
     """Return the client order id in *name*, empty if none was sent."""
     return parameters.text(name, "", CLIENT_ID)
+
+
+def read_trailing(parameters: Parameters, kind: str) -> str:
+    """Return in basis points by how much a stop trails, empty if it does not."""
+    if not parameters.has("trailingDelta"):
+        return ""
+    if kind not in TRIGGERED:
+        raise not_required("trailingDelta")
+    bips = parameters.integer("trailingDelta")
+    if not LEAST_TRAILING <= bips <= MOST_TRAILING:
+        raise ApiError(-1013, f"{FAILED}TRAILING_DELTA")
+    return str(bips)
 
 
 def _time_in_force(parameters: Parameters, kind: str) -> str:
@@ -223,7 +238,14 @@ def status_of(order: OrderRecord) -> str:
     """Return the order's status in the venue's word."""
     if order.status == "expired" and order.reason == "stp":
         return "EXPIRED_IN_MATCH"
+    if order.status == "untriggered" and order.reason == "pending":
+        return "PENDING_NEW"
     return STATUSES[order.status]
+
+
+def list_number(order: OrderRecord) -> int:
+    """Return the number of the order's list, -1 if it is in none."""
+    return int(order.request.labels.get("list", -1))
 
 
 def core_json(order: OrderRecord) -> dict[str, Any]:
@@ -244,9 +266,9 @@ def core_json(order: OrderRecord) -> dict[str, Any]:
         body["stopPrice"] = fixed(request.trigger)
     if request.display is not None:
         body["icebergQty"] = fixed(request.display)
-    for name in ("strategyId", "strategyType"):
-        if name in request.labels:
-            body[name] = int(request.labels[name])
+    for name, label in (("trailingDelta", "trailing"), ("strategyId", "strategyId"), ("strategyType", "strategyType")):
+        if label in request.labels:
+            body[name] = int(request.labels[label])
     if order.prevented:
         body["preventedQuantity"] = fixed(order.prevented)
     return body
@@ -261,7 +283,7 @@ def placed_json(order: OrderRecord, fills: Sequence[FillRecord], form: str, call
     body: dict[str, Any] = {
         "symbol": order.request.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": list_number(order),
         "clientOrderId": order.client_id,
         "transactTime": call.time(order.updated_ns),
     }
@@ -285,13 +307,29 @@ def placed_json(order: OrderRecord, fills: Sequence[FillRecord], form: str, call
     return body
 
 
+def list_head(group: Group, orders: Sequence[OrderRecord], call: Call) -> dict[str, Any]:
+    """Return what every answer about a list of orders begins with."""
+    return {
+        "orderListId": group.number,
+        "contingencyType": group.contingency,
+        "listStatusType": "ALL_DONE" if group.is_done else "EXEC_STARTED",
+        "listOrderStatus": "ALL_DONE" if group.is_done else "EXECUTING",
+        "listClientOrderId": group.client_id,
+        "transactionTime": call.time(group.made_ns),
+        "symbol": group.symbol,
+        "orders": [
+            {"symbol": group.symbol, "orderId": order.order_id, "clientOrderId": order.client_id} for order in orders
+        ],
+    }
+
+
 def canceled_json(order: OrderRecord, client_id: str, call: Call) -> dict[str, Any]:
     """Return the answer to a cancel whose request had *client_id*."""
     return {
         "symbol": order.request.symbol,
         "origClientOrderId": order.client_id,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": list_number(order),
         "clientOrderId": client_id,
         "transactTime": call.time(order.updated_ns),
         **core_json(order),
@@ -305,7 +343,7 @@ def order_json(order: OrderRecord, call: Call) -> dict[str, Any]:
     return {
         "symbol": order.request.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": list_number(order),
         "clientOrderId": order.client_id,
         **core,
         "stopPrice": core.get("stopPrice", fixed(None)),
@@ -318,13 +356,13 @@ def order_json(order: OrderRecord, call: Call) -> dict[str, Any]:
     }
 
 
-def fill_json(fill: FillRecord, call: Call) -> dict[str, Any]:
-    """Return an own trade."""
+def fill_json(fill: FillRecord, shown: tuple[int, int], call: Call) -> dict[str, Any]:
+    """Return an own trade of the order and list that clients know by the numbers *shown*."""
     return {
         "symbol": fill.symbol,
         "id": fill.trade_id,
-        "orderId": fill.order_id,
-        "orderListId": -1,
+        "orderId": shown[0],
+        "orderListId": shown[1],
         "price": fixed(fill.price),
         "qty": fixed(fill.quantity),
         "quoteQty": fixed(fill.value),

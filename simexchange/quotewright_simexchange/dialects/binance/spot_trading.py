@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
-from quotewright_simexchange.dialects.binance.listings import spot_filters
-from quotewright_simexchange.dialects.binance.parameters import Parameters
+from quotewright_simexchange.dialects.binance.listings import spot_filters, spot_listings
+from quotewright_simexchange.dialects.binance.parameters import Parameters, missing
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
 from quotewright_simexchange.dialects.binance.spot_market import find_symbol, in_ns
 from quotewright_simexchange.dialects.binance.spot_orders import (
@@ -16,6 +16,8 @@ from quotewright_simexchange.dialects.binance.spot_orders import (
     check_filters,
     core_json,
     fill_json,
+    list_head,
+    list_number,
     order_json,
     placed_json,
     read_client_id,
@@ -23,6 +25,7 @@ from quotewright_simexchange.dialects.binance.spot_orders import (
     refused_order,
     stp_word,
 )
+from quotewright_simexchange.dialects.binance.spot_waiting import FIRST_NUMBER, Group, Waiting
 from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import Listing, OrderRecord, OrderRequest, Refused
 
@@ -42,13 +45,17 @@ Fees: TypeAlias = "Callable[[str, str], tuple[Decimal, Decimal]]"
 class SpotTrading:
     """What an account does and asks about its orders."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, fees: Fees, means: MeanPrices) -> None:
+    def __init__(
+        self, exchange: Exchange, card: VenueCard, limits: Limits, fees: Fees, means: MeanPrices, waiting: Waiting
+    ) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
         self.fees = fees
         self.means = means
+        self.waiting = waiting
         self.cancel_ids = 0
+        self._symbols = spot_listings(exchange)
         self._known_filters: dict[str, tuple[Listing, list[dict[str, Any]]]] = {}
 
     def endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
@@ -69,7 +76,7 @@ class SpotTrading:
         }
 
     def place(self, call: Call) -> object:
-        request = self._read(call)
+        request = self.read(call.parameters)
         form = _form(call.parameters, request)
         self.limits.check_orders(call.account, call.now_ns)
         answer = self._place(request, form, call)
@@ -77,9 +84,10 @@ class SpotTrading:
         return answer
 
     def test(self, call: Call) -> object:
-        request = self._read(call)
+        request = self.read(call.parameters)
         _form(call.parameters, request)
-        refused = self.exchange.test(self._account(call), request)
+        is_plain = "trailing" not in request.labels
+        refused = self.exchange.test(self._account(call), request) if is_plain else None
         if refused is not None:
             raise refused_order(self.card, refused)
         if not call.parameters.flag("computeCommissionRates"):
@@ -112,11 +120,20 @@ class SpotTrading:
 
     def cancel_all(self, call: Call) -> object:
         symbol = find_symbol(self.exchange, call.parameters)
-        canceled = self.exchange.cancel_all(self._account(call), symbol)
-        if not canceled:
+        account = self._account(call)
+        single = [order for order in self.waiting.held(account, symbol, is_open=True) if list_number(order) < 0]
+        ended = [self.waiting.cancel_held(order, "") for order in single]
+        groups = [group for group in self.waiting.lists(account) if group.symbol == symbol and not group.is_done]
+        canceled = self.exchange.cancel_all(account, symbol)
+        ended += [self.waiting.dress(order) for order in canceled if list_number(order) < 0]
+        if not ended and not groups:
             raise UNKNOWN_ORDER
         call.is_free = True
-        return [canceled_json(order, self._cancel_id(), call) for order in canceled]
+        answer = [canceled_json(order, self.cancel_id(), call) for order in ended]
+        for group in groups:
+            self.waiting.cancel(group)
+            answer.append(self.list_json(group, call, canceled=True))
+        return answer
 
     def replace(self, call: Call) -> object:
         parameters = call.parameters
@@ -125,7 +142,7 @@ class SpotTrading:
             raise ApiError(
                 -1102, "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were empty/null!"
             )
-        request = self._read(call)
+        request = self.read(call.parameters)
         form = _form(parameters, request)
         self.limits.check_orders(call.account, call.now_ns)
         data: dict[str, Any] = {
@@ -159,6 +176,8 @@ class SpotTrading:
         parameters = call.parameters
         quantity = parameters.number("newQty")
         order = self._find(call)
+        if order is not None and order.order_id >= FIRST_NUMBER and self.waiting.real(order.order_id) >= FIRST_NUMBER:
+            raise ApiError(-2038, "The order waits for its price; it cannot be amended.")
         if order is None or not order.is_open:
             raise NO_ORDER if order is None else ApiError(-2038, "The order is not open; it cannot be amended.")
         client_id = read_client_id(parameters)
@@ -171,10 +190,11 @@ class SpotTrading:
         )
         check_filters(changed, self._filters(changed.symbol), self.reference(changed.symbol))
         amended = self.exchange.amend(
-            self._account(call), order.request.symbol, order_id=order.order_id, quantity=quantity
+            self._account(call), order.request.symbol, order_id=self.waiting.real(order.order_id), quantity=quantity
         )
         if isinstance(amended, Refused):
             raise ApiError(-2038, f"Order amend was rejected: {amended.text or amended.reason}.")
+        amended = self.waiting.dress(amended)
         core = core_json(amended)
         return {
             "transactTime": call.time(amended.updated_ns),
@@ -182,7 +202,7 @@ class SpotTrading:
             "amendedOrder": {
                 "symbol": amended.request.symbol,
                 "orderId": amended.order_id,
-                "orderListId": -1,
+                "orderListId": list_number(amended),
                 "origClientOrderId": amended.client_id,
                 "clientOrderId": amended.client_id,
                 "price": core["price"],
@@ -202,19 +222,40 @@ class SpotTrading:
 
     def open_orders(self, call: Call) -> object:
         symbol = find_symbol(self.exchange, call.parameters) if call.parameters.has("symbol") else None
-        return [order_json(order, call) for order in self.exchange.open_orders(self._account(call), symbol)]
+        account = self._account(call)
+        shown = [
+            self.waiting.dress(order)
+            for order in self.exchange.open_orders(account, symbol)
+            if order.request.symbol in self._symbols
+        ]
+        shown += self.waiting.held(account, symbol, is_open=True)
+        return [order_json(order, call) for order in sorted(shown, key=lambda order: order.created_ns)]
 
     def all_orders(self, call: Call) -> object:
         parameters = call.parameters
         symbol = find_symbol(self.exchange, parameters)
-        orders = self.exchange.orders(
-            self._account(call),
-            symbol,
-            from_id=parameters.integer("orderId", 0),
-            start_ns=in_ns(parameters.integer("startTime", 0)),
-            end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
-            limit=parameters.integer("limit", 500, low=1, high=1000),
-        )
+        account, from_id = self._account(call), parameters.integer("orderId", 0)
+        start_ns, end_ns = in_ns(parameters.integer("startTime", 0)), in_ns(parameters.integer("endTime", MOST_TIME))
+        limit = parameters.integer("limit", 500, low=1, high=1000)
+        held = [
+            order
+            for order in self.waiting.held(account, symbol, is_open=False)
+            if order.order_id >= from_id and start_ns <= order.created_ns <= end_ns
+        ]
+        orders = [
+            self.waiting.dress(order)
+            for order in self.exchange.orders(
+                account,
+                symbol,
+                from_id=self.waiting.real(from_id),
+                start_ns=start_ns,
+                end_ns=end_ns,
+                limit=limit,
+            )
+        ]
+        if held:
+            orders = sorted([*orders, *held], key=lambda order: (order.created_ns, order.order_id))
+            orders = orders[:limit] if from_id or start_ns else orders[-limit:]
         return [order_json(order, call) for order in orders]
 
     def my_trades(self, call: Call) -> object:
@@ -223,13 +264,13 @@ class SpotTrading:
         fills = self.exchange.fills(
             self._account(call),
             symbol,
-            order_id=parameters.integer("orderId") if parameters.has("orderId") else None,
+            order_id=self.waiting.real(parameters.integer("orderId")) if parameters.has("orderId") else None,
             from_id=parameters.integer("fromId", 0),
             start_ns=in_ns(parameters.integer("startTime", 0)),
             end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
             limit=parameters.integer("limit", 500, low=1, high=1000),
         )
-        return [fill_json(fill, call) for fill in fills]
+        return [fill_json(fill, self.waiting.shown(fill.order_id), call) for fill in fills]
 
     def order_limits(self, call: Call) -> object:
         return self.limits.counters(call.client, call.account, call.now_ns, ("ORDERS",))
@@ -238,9 +279,10 @@ class SpotTrading:
         """Return the mean price of the last minutes, against which prices and market orders' values are held."""
         return self.means.mean(symbol)
 
-    def _read(self, call: Call) -> OrderRequest:
-        symbol = find_symbol(self.exchange, call.parameters)
-        request = read_order(call.parameters, symbol, self.card.orders.types)
+    def read(self, parameters: Parameters) -> OrderRequest:
+        """Return the order that *parameters* state, held to the instrument's filters."""
+        symbol = find_symbol(self.exchange, parameters)
+        request = read_order(parameters, symbol, self.card.orders.types)
         check_filters(request, self._filters(symbol), self.reference(symbol))
         return request
 
@@ -253,6 +295,8 @@ class SpotTrading:
 
     def _place(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
         self.limits.count_orders(call.account, call.now_ns)
+        if "trailing" in request.labels:
+            return self._hold(request, form, call)
         placed = self.exchange.place(self._account(call), request)
         if isinstance(placed, Refused):
             self.limits.count_orders(call.account, call.now_ns, -1)
@@ -263,13 +307,41 @@ class SpotTrading:
         parameters = call.parameters
         symbol = find_symbol(self.exchange, parameters)
         number, client_id = _ids(parameters, "orderId", "origClientOrderId")
-        if number is None:
-            found: OrderRecord | None = self.exchange.order(self._account(call), symbol, client_id=client_id)
-            return found
-        order: OrderRecord | None = self.exchange.order(self._account(call), symbol, order_id=number)
-        if order is not None and client_id and order.client_id != client_id:
+        order = self._known(self._account(call), symbol, number, client_id)
+        if number is not None and order is not None and client_id and order.client_id != client_id:
             raise ApiError(-2039, "Client order ID is not correct for this order ID.")
         return order
+
+    def _known(self, account: str, symbol: str, number: int | None, client_id: str) -> OrderRecord | None:
+        """Return an order as the door shows it, wherever it stands."""
+        held = self.waiting.find(account, symbol, number, client_id)
+        if held is not None:
+            return held
+        order: OrderRecord | None
+        if number is None:
+            order = self.exchange.order(account, symbol, client_id=client_id)
+        else:
+            order = self.exchange.order(account, symbol, order_id=self.waiting.real(number))
+        return None if order is None else self.waiting.dress(order)
+
+    def _hold(self, request: OrderRequest, form: str, call: Call) -> dict[str, Any]:
+        if request.quantity is None:
+            raise missing("quantity")
+        group = self.waiting.add(self._account(call), [request])
+        if isinstance(group, Refused):
+            self.limits.count_orders(call.account, call.now_ns, -1)
+            raise refused_order(self.card, group)
+        return placed_json(self.waiting.record(group, group.legs[0]), (), form, call)
+
+    def list_json(self, group: Group, call: Call, *, canceled: bool = False, reports: bool = True) -> dict[str, Any]:
+        """Return a list of orders, with the reports that go with placing or canceling it."""
+        orders = [self.waiting.record(group, leg) for leg in group.legs]
+        body = list_head(group, orders, call)
+        if canceled:
+            body["orderReports"] = [canceled_json(order, self.cancel_id(), call) for order in orders]
+        elif reports:
+            body["orderReports"] = [placed_json(order, (), "RESULT", call) for order in orders]
+        return body
 
     def _cancel(self, call: Call, symbol: str, id_name: str, client_name: str) -> tuple[OrderRecord, str]:
         parameters = call.parameters
@@ -278,10 +350,7 @@ class SpotTrading:
         if only not in ("", "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
             raise ApiError(-1145, "Invalid cancelRestrictions")
         account = self._account(call)
-        if number is not None:
-            order = self.exchange.order(account, symbol, order_id=number)
-        else:
-            order = self.exchange.order(account, symbol, client_id=client_id)
+        order = self._known(account, symbol, number, client_id)
         if order is None or not order.is_open:
             raise UNKNOWN_ORDER
         if number is not None and client_id and order.client_id != client_id:
@@ -289,13 +358,16 @@ class SpotTrading:
         if only and (only == "ONLY_PARTIALLY_FILLED") != (order.status == "partial"):
             raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
         name = "newClientOrderId" if id_name == "orderId" else "cancelNewClientOrderId"
-        own = read_client_id(parameters, name) or self._cancel_id()
-        canceled = self.exchange.cancel(account, symbol, order_id=order.order_id, cause=own)
+        own = read_client_id(parameters, name) or self.cancel_id()
+        real = self.waiting.real(order.order_id)
+        if real >= FIRST_NUMBER:
+            return self.waiting.cancel_held(order, own), own
+        canceled = self.exchange.cancel(account, symbol, order_id=real, cause=own)
         if isinstance(canceled, Refused):
             raise UNKNOWN_ORDER
-        return canceled, own
+        return self.waiting.dress(canceled), own
 
-    def _cancel_id(self) -> str:
+    def cancel_id(self) -> str:
         """Invent the client id of a cancel that has none."""
         self.cancel_ids += 1
         return f"cancel-{self.cancel_ids}"

@@ -189,7 +189,7 @@ REFUSED: list[tuple[dict[str, str | None], int, str]] = [
     ({"type": "MARKET", "timeInForce": None}, -1106, "Parameter 'price' sent when not required."),
     ({"type": "STOP_LOSS_LIMIT"}, -1102, "Mandatory parameter 'stopPrice'"),
     ({"selfTradePreventionMode": "TRANSFER"}, -2010, "self-trade prevention mode"),
-    ({"trailingDelta": "100"}, -2010, "Trailing stop orders are not supported"),
+    ({"trailingDelta": "100"}, -1106, "sent when not required"),
     ({"newOrderRespType": "LONG"}, -1130, "Data sent for parameter 'newOrderRespType' is not valid."),
     ({"recvWindow": "70000"}, -1131, "recvWindow must be less than 60000."),
 ]
