@@ -22,17 +22,29 @@ CALLS = frozenset(
 """The methods of an exchange that a log may name."""
 
 
+SECRETS = ("secret", "passphrase")
+
+
+def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *values* with stars where a secret was given: what people and programs may be shown."""
+    return {key: "***" if key in SECRETS and value else value for key, value in values.items()}
+
+
 @attrs.frozen
 class LoggedCall:
     """One command: the name of the method, and what it was called with."""
 
     at_ns: int
     call: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = attrs.field(repr=lambda values: repr(without_secrets(values)))
+
+    def shown(self) -> LoggedCall:
+        """Return this entry without secrets."""
+        return LoggedCall(self.at_ns, self.call, without_secrets(self.values))
 
 
 def log_text(log: Iterable[LoggedCall]) -> str:
-    """Return *log* as lines of JSON, under a heading with the version."""
+    """Return *log* as lines of JSON, secrets included, under a heading with the version."""
     heading = {"format": HEADING, "version": VERSION, "request": shapes()["OrderRequest"]}
     rows = [json.dumps(heading, separators=(",", ":"))]
     for entry in log:

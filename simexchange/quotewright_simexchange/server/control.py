@@ -186,9 +186,10 @@ class Control:
 
     @query
     def log(self, start: int = 0, limit: int = 1000) -> dict[str, Any]:
-        """Return the exchange's commands from number *start* on."""
-        entries = list(self.exchange.log)
-        return {"count": len(entries), "entries": plain(entries[start : start + limit])}
+        """Return the exchange's commands from number *start* on, without the secrets of keys."""
+        entries = self.exchange.log
+        shown = [entry.shown() for entry in entries[start : start + limit]]
+        return {"count": len(entries), "entries": plain(shown)}
 
     # Accounts and keys.
 

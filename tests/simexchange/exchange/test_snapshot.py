@@ -230,6 +230,22 @@ def test_a_log_that_does_not_fit_is_refused() -> None:
         log_text([LoggedCall(1, "uncross", {"symbol": {1}})])
 
 
+def test_a_log_shows_no_secret_and_replays_it() -> None:
+    exchange = Exchange(LISTINGS)
+    exchange.open_account("ann")
+    exchange.add_key("ann", "public", "very private", passphrase="whispered")
+    made = exchange.add_key("ann")
+    entry, invented = exchange.log[-2:]
+    for text in (repr(entry), repr(entry.shown().values)):
+        assert "public" in text
+        assert "private" not in text
+        assert "whispered" not in text
+    assert invented.shown() == invented
+    again = Exchange.replay(read_log(log_text(exchange.log)), LISTINGS)
+    assert again.keys == exchange.keys
+    assert again.keys[made.key].secret == made.secret
+
+
 def test_a_core_is_restored_only_before_its_first_order() -> None:
     core = MatchingCore()
     core.new(0, 0, BUY, LIMIT, 100, 5)

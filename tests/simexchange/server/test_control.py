@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from quotewright.errors import ConfigError
+from quotewright_simexchange.exchange.command_log import LoggedCall
 from quotewright_simexchange.exchange.records import Listing, OrderRequest, Refused
 from quotewright_simexchange.server.pacing import LONGEST_NS, SLICE_NS, Pacer, speed_of
 from quotewright_simexchange.server.serving import Server
@@ -40,7 +41,7 @@ class Ledger(Market):
         super().__init__()
         self.listings = {"BTCUSDT": SPOT}
         self.asked: list[OrderRequest] = []
-        self.log: list[tuple[str, int]] = [("open", 0), ("place", 1)]
+        self.log = [LoggedCall(0, "open_account", {}), LoggedCall(1, "add_key", {"account": "ann", "secret": "s"})]
         self.phases = {"BTCUSDT": "trading"}
 
     def open_account(self, name: str, balances: dict[str, Decimal]) -> None:
@@ -227,7 +228,10 @@ def test_clocks_phases_and_the_log():
             assert (await one.ask("POST", "/advance", {"seconds": 1.5}))[1] == {"market_ns": 1_500_000_000}
             halted = {"symbol": "BTCUSDT", "phase": "halt"}
             assert await one.ask("POST", "/set_phase", halted) == (200, halted)
-            assert (await one.ask("GET", "/log?start=1"))[1] == {"count": 2, "entries": [["place", 1]]}
+            assert (await one.ask("GET", "/log?start=1"))[1] == {
+                "count": 2,
+                "entries": [{"at_ns": 1, "call": "add_key", "values": {"account": "ann", "secret": "***"}}],
+            }
             assert (await one.ask("GET", "/ledger"))[1] == {"sums": {"USDT": "0.00"}, "is_balanced": True}
             before = one.server.now_ns()
             assert (await one.ask("POST", "/set_door_clock", {"offset_seconds": 60}))[1]["door_ns"] >= before + 60e9
