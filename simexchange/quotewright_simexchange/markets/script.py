@@ -269,8 +269,8 @@ class _Line:
         elif len(words) == 2 and words[0] == "settles":
             self._add("settle", symbol=symbol, price=number(words[1], self.where, "price"))
         else:
-            known = [word for word in self.text.split()[:3] if word not in VERBS]
-            hint = next((found for word in known if (found := suggestion(word, VERBS))), "")
+            told = self.words[1:2] + self.words[:1]
+            hint = next((found for word in told if word not in VERBS and (found := suggestion(word, VERBS))), "")
             raise self.bad(f"this is not understood{hint}; expected {FORMS}; came")
 
     def _expect(self, words: list[str]) -> None:

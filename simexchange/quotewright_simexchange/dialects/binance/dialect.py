@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
+from quotewright_simexchange.dialects.binance.snippets import snippets
 from quotewright_simexchange.dialects.binance.spot import SpotDoor
 from quotewright_simexchange.dialects.binance.usdm_door import UsdmDoor
+from quotewright_simexchange.dialects.binance.usdm_words import venue_symbol
 from quotewright_simexchange.doors import Dialect, Door
 
 if TYPE_CHECKING:
@@ -44,33 +46,7 @@ class BinanceDialect(Dialect):
         return card
 
     def snippets(self, addresses: Mapping[str, Mapping[str, str]], key: str, secret: str) -> Mapping[str, str]:
-        spot = addresses.get(SpotDoor.name)
-        if spot is None:
-            return {}
-        return {
-            "ccxt": (
-                "import re, ccxt.pro\n"
-                "def repoint(node, http, ws):\n"
-                "    if isinstance(node, dict):\n"
-                "        return {k: repoint(v, http, ws) for k, v in node.items()}\n"
-                "    if not isinstance(node, str):\n"
-                "        return node\n"
-                '    return re.sub(r"^https?://[^/]+", http, re.sub(r"^wss?://[^/]+", ws, node))\n'
-                f'exchange = ccxt.pro.binance({{"apiKey": "{key}", "secret": "{secret}"}})\n'
-                'exchange.options["fetchMarkets"] = {"types": ["spot"]}\n'
-                f'exchange.urls["api"] = repoint(exchange.urls["api"], "{spot["rest"]}", "{spot["ws"]}")\n'
-                f'exchange.urls["api"]["ws"]["spot"] = "{spot["ws"]}/stream/ws"\n'
-            ),
-            "python-binance": (
-                "import binance\n"
-                "class Local(binance.AsyncClient):\n"
-                f'    API_URL = "{spot["rest"]}/api"; MARGIN_API_URL = "{spot["rest"]}/sapi"\n'
-                f'    WS_API_URL = "{spot["ws_api"]}"\n'
-                "class LocalSockets(binance.BinanceSocketManager):\n"
-                f'    STREAM_URL = "{spot["ws"]}/"\n'
-                f'client = await Local.create("{key}", "{secret}")\n'
-            ),
-            "binance-connector": (
-                f'from binance.spot import Spot\nclient = Spot("{key}", "{secret}", base_url="{spot["rest"]}")\n'
-            ),
-        }
+        symbols: dict[str, str] = {}
+        for listing in self.exchange.listings.values():
+            symbols.setdefault(SpotDoor.name if listing.kind == "spot" else UsdmDoor.name, venue_symbol(listing))
+        return snippets(addresses, key, secret, symbols)
