@@ -11,6 +11,7 @@ from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.listings import spot_listings, spot_symbol
 from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
+from quotewright_simexchange.dialects.binance.spot_windows import SpotWindows
 from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Candle, Tapes, bounds
 from quotewright_simexchange.dialects.binance.written import fixed, levels
 
@@ -90,6 +91,7 @@ class SpotMarket:
         self.limits = limits
         self.tapes = tapes
         self.means = means
+        self.windows = SpotWindows(exchange, tapes)
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
         """Return what is served over REST, and under which name over the WebSocket API."""
@@ -106,8 +108,8 @@ class SpotMarket:
             ("/api/v3/uiKlines", "uiKlines"): Endpoint(self.klines, 2),
             ("/api/v3/avgPrice", "avgPrice"): Endpoint(self.average, 2),
             ("/api/v3/ticker/24hr", "ticker.24hr"): Endpoint(self._each(self.day), one_or_all(2, 80)),
-            ("/api/v3/ticker/tradingDay", "ticker.tradingDay"): Endpoint(self._each(self.day), 4),
-            ("/api/v3/ticker", "ticker"): Endpoint(self._each(self.day), 4),
+            ("/api/v3/ticker/tradingDay", "ticker.tradingDay"): Endpoint(self._each(self.windows.trading_day), 4),
+            ("/api/v3/ticker", "ticker"): Endpoint(self._each(self.windows.rolling), 4),
             ("/api/v3/ticker/price", "ticker.price"): Endpoint(self._each(self.last), one_or_all(2, 4)),
             ("/api/v3/ticker/bookTicker", "ticker.book"): Endpoint(self._each(self.best), one_or_all(2, 4)),
         }

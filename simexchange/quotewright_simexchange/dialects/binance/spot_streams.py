@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quotewright_simexchange.dialects.binance.listings import spot_listings
 from quotewright_simexchange.dialects.binance.paced import MS_NS, BookBatch, BookPace, Paced
+from quotewright_simexchange.dialects.binance.spot_windows import SpotWindows
 from quotewright_simexchange.dialects.binance.streams import Hub, TimeOf
 from quotewright_simexchange.dialects.binance.tape import INTERVALS, Aggregate, Tapes, bounds
 from quotewright_simexchange.dialects.binance.written import fixed, levels
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
 NAME = re.compile(
-    r"(?P<symbol>[a-z0-9]+)@(?:(?P<live>trade|aggTrade|bookTicker|miniTicker|ticker|avgPrice)"
+    r"(?P<symbol>[a-z0-9]+)@(?:(?P<live>trade|aggTrade|bookTicker|miniTicker|ticker|avgPrice)|ticker_(?P<window>1h|4h|1d)"
     r"|depth(?P<levels>5|10|20)?(?:@(?P<pace>100|1000)ms)?|kline_(?P<interval>[0-9]+[smhdwM]))"
 )
-ALL_MINI = re.compile(r"!miniTicker@arr(?:@(?P<pace>1000|3000)ms)?")
+ALL = re.compile(r"!(?:miniTicker|(?P<full>ticker)|ticker_(?P<window>1h|4h|1d))@arr(?:@(?P<pace>1000|3000)ms)?")
 
 
 class SpotStreams(Hub):
@@ -37,6 +39,7 @@ class SpotStreams(Hub):
         self.exchange = exchange
         self.tapes = tapes
         self.means = means
+        self.windows = SpotWindows(exchange, tapes)
         self.note_unserved = note_unserved
         self._symbols = {symbol.lower(): symbol for symbol in spot_listings(exchange)}
         self._books: dict[str, tuple[str, BookPace]] = {}
@@ -48,11 +51,13 @@ class SpotStreams(Hub):
         exchange.listen(self._take)
 
     def begin(self, name: str) -> None:
-        everything = ALL_MINI.fullmatch(name)
+        everything = ALL.fullmatch(name)
         if everything is not None:
             self._traded[name] = dict.fromkeys(spot_listings(self.exchange))
             pace_ns = int(everything["pace"] or 1000) * MS_NS
-            self._pace(name, frozenset(("trade",)), pace_ns, lambda: self._all_mini(name))
+            self._pace(
+                name, frozenset(("trade",)), pace_ns, lambda: self._all(name, everything["full"], everything["window"])
+            )
             return
         found = NAME.fullmatch(name)
         symbol = self._symbols.get(found["symbol"]) if found else None
@@ -63,6 +68,13 @@ class SpotStreams(Hub):
             return
         if found["live"] == "bookTicker":
             self._best[symbol] = self._top(symbol)
+        elif found["window"]:
+            self._pace(
+                name,
+                frozenset((f"trade {symbol}",)),
+                SECOND_NS,
+                lambda: self._send(name, symbol, partial(self._window, found["window"])),
+            )
         elif found["live"] == "avgPrice":
             self._pace(name, frozenset((f"trade {symbol}",)), SECOND_NS, lambda: self._mean(name, symbol))
         elif found["live"]:
@@ -175,8 +187,10 @@ class SpotStreams(Hub):
         self.publish(name, lambda time: body)
 
     def _ticker(self, name: str, symbol: str, is_mini: bool) -> None:
+        self._send(name, symbol, self._mini if is_mini else self._full)
+
+    def _send(self, name: str, symbol: str, make: Callable[[str, int, TimeOf], dict[str, Any]]) -> None:
         now_ns = self.exchange.now_ns
-        make = self._mini if is_mini else self._full
         self.publish(name, lambda time: make(symbol, now_ns, time))
 
     def _mean(self, name: str, symbol: str) -> None:
@@ -193,10 +207,16 @@ class SpotStreams(Hub):
             },
         )
 
-    def _all_mini(self, name: str) -> None:
+    def _all(self, name: str, full: str | None, window: str | None) -> None:
         symbols, now_ns = list(self._traded[name]), self.exchange.now_ns
         self._traded[name].clear()
-        self.publish(name, lambda time: [self._mini(symbol, now_ns, time) for symbol in symbols])
+        make = self._full if full else self._mini
+        if window:
+            make = partial(self._window, window)
+        self.publish(name, lambda time: [make(symbol, now_ns, time) for symbol in symbols])
+
+    def _window(self, size: str, symbol: str, now_ns: int, time: TimeOf) -> dict[str, Any]:
+        return self.windows.event(symbol, size, now_ns, time)
 
     def _mini(self, symbol: str, now_ns: int, time: TimeOf) -> dict[str, Any]:
         day = self.exchange.statistics(symbol)

@@ -392,3 +392,28 @@ def test_listen_keys_of_old_clients(world: World) -> None:
     world.limit("BUY", "40000", "0.01")
     assert wire.taken() == []
     session.closed()
+
+
+def test_tickers_of_other_times_than_a_day(world: World) -> None:
+    for minutes, price in ((0, "40000"), (30, "41000"), (40, "42000")):
+        world.pass_time(60 * minutes)
+        world.limit("SELL", price, "0.01", name="other")
+        world.limit("BUY", price, "0.01")
+    asked = "symbol=BTCUSDT&windowSize="
+    hour = world.got("/api/v3/ticker", f"{asked}1h")
+    assert (hour["openPrice"], hour["lastPrice"], hour["count"]) == ("41000.00000000", "42000.00000000", 2)
+    assert (hour["volume"], hour["weightedAvgPrice"], hour["closeTime"] - hour["openTime"]) == (
+        "0.02000000",
+        "41500.00000000",
+        3_600_000,
+    )
+    assert world.got("/api/v3/ticker", f"{asked}2h")["count"] == 3
+    assert world.got("/api/v3/ticker", f"{asked}1m")["priceChange"] == "0.00000000"
+    assert "priceChange" not in world.got("/api/v3/ticker", f"{asked}1h&type=MINI")
+    assert world.got("/api/v3/ticker", f"{asked}60m", 400)["code"] == -1100
+    assert world.got("/api/v3/ticker", "", 400)["code"] == -1128
+    day = world.got("/api/v3/ticker/tradingDay", "symbol=BTCUSDT")
+    assert day["openTime"] % 86_400_000 == 0
+    assert world.got("/api/v3/ticker/tradingDay", "symbol=BTCUSDT&timeZone=-1:00")["openTime"] % 86_400_000 == 3_600_000
+    assert world.got("/api/v3/ticker/tradingDay", "symbol=BTCUSDT&timeZone=15", 400)["code"] == -1130
+    assert world.got("/api/v3/ticker", "symbol=ETHUSDT")["lastPrice"] == "0.00000000"

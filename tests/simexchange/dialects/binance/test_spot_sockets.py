@@ -53,9 +53,21 @@ def test_a_book_kept_from_a_snapshot_and_its_changes_is_the_exchanges(world: Wor
 
 
 def test_partial_books_trades_and_tickers(world: World) -> None:
-    names = ["depth5@100ms", "trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "kline_1m", "avgPrice"]
+    names = [
+        "depth5@100ms",
+        "trade",
+        "aggTrade",
+        "bookTicker",
+        "miniTicker",
+        "ticker",
+        "kline_1m",
+        "avgPrice",
+        "ticker_1h",
+    ]
     streams = "/".join(f"btcusdt@{name}" for name in names)
-    _, wire = world.connected("/stream", f"streams={streams}/!miniTicker@arr/!miniTicker@arr@3000ms")
+    _, wire = world.connected(
+        "/stream", f"streams={streams}/!miniTicker@arr/!miniTicker@arr@3000ms/!ticker@arr/!ticker_4h@arr"
+    )
     for number in range(7):
         world.limit("SELL", f"{40_000 + number}", "0.01", name="other")
     world.limit("BUY", "40001", "0.015")
@@ -80,6 +92,12 @@ def test_partial_books_trades_and_tickers(world: World) -> None:
     assert sorted(partial) == ["asks", "bids", "lastUpdateId"]
     assert paced["btcusdt@miniTicker"]["c"] == "40001.00000000"
     assert (paced["btcusdt@ticker"]["n"], paced["btcusdt@ticker"]["a"]) == (2, "40001.00000000")
+    hour = paced["btcusdt@ticker_1h"]
+    assert (hour["e"], hour["c"], hour["v"], hour["n"]) == ("1hTicker", "40001.00000000", "0.01500000", 2)
+    assert {entry["s"]: entry["e"] for entry in paced["!ticker_4h@arr"]} == dict.fromkeys(
+        ("BTCUSDT", "ETHUSDT"), "4hTicker"
+    )
+    assert {entry["e"] for entry in paced["!ticker@arr"]} == {"24hrTicker"}
     mean = paced["btcusdt@avgPrice"]
     assert (mean["i"], mean["w"], mean["T"]) == ("5m", "40000.33333333", trades[-1]["T"])
     assert paced["btcusdt@kline_1m"]["k"]["v"] == "0.01500000"
