@@ -562,6 +562,9 @@ class MatchingCore(EntryBook):
                 ids[order_id] = 1
         state.append(len(ids))
         state.extend(ids)
+        for account in range(self.group_count):
+            if self.groups[account]:
+                state.extend((account, self.groups[account]))
         if sys.byteorder == "big":
             state.byteswap()
         digest = hashlib.sha256(state.tobytes())

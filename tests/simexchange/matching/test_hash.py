@@ -82,3 +82,12 @@ def test_the_hash_knows_rates_and_the_mark_of_the_accounts() -> None:
         engine.derivative.set_mark(mark)
         states.add(engine.derivative.state())
     assert len(states) == 2
+
+
+def test_the_hash_knows_who_is_one_trader() -> None:
+    hashes = set()
+    for account, group in ((0, 0), (0, 1), (1, 1), (0, 2)):
+        core = FastEngine({}).core
+        core.set_group(account, group)
+        hashes.add(core.state_hash())
+    assert len(hashes) == 4
