@@ -170,6 +170,8 @@ class Fault:
     wait_ns: int = 0
     is_ban: bool = False
     kind: Literal["key", "signature", "skew"] = "key"
+    is_of_orders: bool = False
+    """Of ``retry_after``: only new orders have to wait, requests may go on."""
 
 
 Told: TypeAlias = OrderSeen | Execution | BalanceSeen | PositionSeen | Login

@@ -358,10 +358,11 @@ class Asking:
                 self.banned_until_ns = max(self.banned_until_ns, until_ns)
                 self.order_windows.hold(until_ns)
                 self.requests.hold(until_ns)
-            elif asked.subject in ("place", "amend"):
-                self.order_windows.hold(until_ns)
             else:
-                self.requests.hold(until_ns)
+                if asked.subject in ("place", "amend"):
+                    self.order_windows.hold(until_ns)
+                if not fault.is_of_orders:
+                    self.requests.hold(until_ns)
         elif fault.outcome == "fatal":
             self._refused(fault, asked.asked_ns, now_ns)
 

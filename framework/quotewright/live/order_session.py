@@ -503,7 +503,12 @@ class OrderSession(Entering):
     @property
     def deadline_ns(self) -> int:
         """When :meth:`tick` is due next."""
-        due = [line.deadline_ns for line in self.lines.values() if self._may_open(line)]
+        due = [
+            # Nothing is opened while the venue wants silence.
+            max(line.deadline_ns, self.banned_until_ns) if line.state == LineState.DOWN else line.deadline_ns
+            for line in self.lines.values()
+            if self._may_open(line)
+        ]
         due += [asked.not_before_ns for asked in self.waiting.values() if asked.not_before_ns and self._may_ask(asked)]
         due += [write.deadline_ns for write in self.writes.under_way.values()]
         for order in self.own.live():

@@ -35,7 +35,8 @@ FATAL: Final[Mapping[int, str]] = {-1021: "skew", -1022: "signature", -2014: "ke
 ABSENT: Final = frozenset({-2011, -2013, -2026})
 """No such order, or none that is open."""
 NO_LISTEN_KEY: Final = -1125
-LIMIT_CODES: Final = frozenset({-1003, -1015})
+TOO_MANY_ORDERS: Final = -1015
+LIMIT_CODES: Final = frozenset({-1003, TOO_MANY_ORDERS})
 
 _INTERVALS: Final = (("DAY", "D", 86_400), ("HOUR", "H", 3_600), ("MINUTE", "M", 60), ("SECOND", "S", 1))
 _UNTIL = re.compile(r"banned until (\d{10,16})", re.ASCII)
@@ -123,7 +124,9 @@ class Errors:
         if status == 418 or "banned until" in error.msg:
             return Fault("retry_after", code, text, "overload", ban_wait_ns(headers, error), is_ban=True)
         if status == 429 or error.code in LIMIT_CODES:
-            return Fault("retry_after", code, text, "overload", limit_wait_ns(headers, error))
+            is_of_orders = error.code == TOO_MANY_ORDERS
+            wait_ns = limit_wait_ns(headers, error)
+            return Fault("retry_after", code, text, "overload", wait_ns, is_of_orders=is_of_orders)
         if error.code in FATAL:
             return Fault("fatal", code, text, kind=FATAL[error.code])  # type: ignore[arg-type]
         entry = self.card.error(error.code, error.msg)
