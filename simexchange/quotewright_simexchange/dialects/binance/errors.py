@@ -57,6 +57,15 @@ def of_reason(card: VenueCard, reason: str, codes: tuple[int, ...], otherwise: s
     return ApiError(codes[0], otherwise)
 
 
+def as_carded(card: VenueCard, reason: str, code: int, text: str) -> ApiError:
+    """Return the error for the engine's *reason*: *code* and *text* unless *card* has another code or words for it."""
+    entries = [entry for entry in card.errors if entry.reason == reason]
+    if not any(entry.code == code for entry in entries) and entries:
+        code = next((entry for entry in entries if entry.text), entries[0]).code
+    stated = next((entry.text for entry in entries if entry.code == code and entry.text), "")
+    return ApiError(code, text if stated in text else stated)
+
+
 def encode(value: object) -> bytes:
     """Return *value* as JSON without blanks, as the venue writes it."""
     return _ENCODER.encode(value).encode()

@@ -28,6 +28,11 @@ STP_MODES = {
 """The venue's words and the engine's."""
 
 
+def usual_stp(card: VenueCard) -> str:
+    """Return the self-trade prevention of orders that state none."""
+    return card.orders.self_trade if card.orders.self_trade in STP_MODES else "NONE"
+
+
 def spot_listings(exchange: Exchange) -> dict[str, Listing]:
     """Return the instruments that a spot door shows, by symbol."""
     return {symbol: listing for symbol, listing in exchange.listings.items() if listing.kind == "spot"}
@@ -133,13 +138,13 @@ def spot_symbol(listing: Listing, card: VenueCard, phase: str) -> dict[str, Any]
         "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
-        "amendAllowed": True,
+        "amendAllowed": card.orders.amend != "none",
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": spot_filters(listing, card),
         "permissions": [],
         "permissionSets": [["SPOT"]],
-        "defaultSelfTradePreventionMode": "NONE",
+        "defaultSelfTradePreventionMode": usual_stp(card),
         "allowedSelfTradePreventionModes": list(STP_MODES),
     }

@@ -147,7 +147,7 @@ class SpotLists:
             raise
 
     def _begin(self, call: Call, legs: list[OrderRequest], contingency: str, *, has_working: bool) -> object:
-        client_id = read_client_id(call.parameters, "listClientOrderId")
+        client_id = read_client_id(call.parameters, self.trading.card, "listClientOrderId")
         group = self.waiting.group_of(None, call.account, client_id) if client_id else None
         if group is not None and not group.is_done:
             raise ApiError(-2010, "Duplicate order sent.")

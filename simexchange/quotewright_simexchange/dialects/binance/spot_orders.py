@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from quotewright_simexchange.dialects.binance.errors import ApiError, of_reason
-from quotewright_simexchange.dialects.binance.listings import LEAST_TRAILING, MOST_TRAILING, STP_MODES
+from quotewright_simexchange.dialects.binance.listings import LEAST_TRAILING, MOST_TRAILING, STP_MODES, usual_stp
 from quotewright_simexchange.dialects.binance.parameters import Parameters, illegal, missing, not_required
 from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import FillRecord, OrderRecord, OrderRequest, Refused
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from quotewright_simexchange.dialects.binance.routes import Call
     from quotewright_simexchange.dialects.binance.spot_waiting import Group
 
-CLIENT_ID = "^[a-zA-Z0-9-_]{1,36}$"
 TIFS = ("GTC", "IOC", "FOK")
+"""What the engine can do; which of them there are is the card's."""
 TRIGGERED = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 PRICED = ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
 TIMED = ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
@@ -48,14 +48,14 @@ STP_WORDS = {mode: word for word, mode in STP_MODES.items()}
 FAILED = "Filter failure: "
 
 
-def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> OrderRequest:
-    """Return the order that *parameters* state, or raise what the venue answers."""
+def read_order(parameters: Parameters, symbol: str, card: VenueCard) -> OrderRequest:
+    """Return the order that *parameters* state, or raise what the venue of *card* answers."""
     side = parameters.choice("side", ("BUY", "SELL"), None, -1117, "side")
-    kind = parameters.choice("type", types, None, -1116, "orderType")
+    kind = parameters.choice("type", card.orders.types, None, -1116, "orderType")
     for name, text in FORBIDDEN.items():
         if parameters.has(name):
             raise ApiError(-2010, text)
-    tif = _time_in_force(parameters, kind)
+    tif = _time_in_force(parameters, kind, card)
     quantity, budget = parameters.maybe_number("quantity"), parameters.maybe_number("quoteOrderQty")
     if kind == "MARKET" and quantity is not None and budget is not None:
         raise ApiError(-1128, "Combination of optional parameters invalid.")
@@ -80,7 +80,7 @@ def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> Ord
     for name, value in (("quantity", quantity), ("price", price), ("stopPrice", trigger), ("quoteOrderQty", budget)):
         if value is not None and value <= 0:
             raise ApiError(-1013, f"Invalid {name}.")
-    stp = parameters.text("selfTradePreventionMode", "NONE")
+    stp = parameters.text("selfTradePreventionMode", usual_stp(card))
     if stp not in STP_MODES:
         raise ApiError(-2010, "This symbol does not allow the specified self-trade prevention mode.")
     labels = {"type": kind}
@@ -101,14 +101,17 @@ def read_order(parameters: Parameters, symbol: str, types: Sequence[str]) -> Ord
         display=display if display else None,
         stp=STP_MODES[stp],
         trigger=trigger,
-        client_id=read_client_id(parameters),
+        client_id=read_client_id(parameters, card),
         labels=labels,
     )
 
 
-def read_client_id(parameters: Parameters, name: str = "newClientOrderId") -> str:
+def read_client_id(parameters: Parameters, card: VenueCard, name: str = "newClientOrderId") -> str:
     """Return the client order id in *name*, empty if none was sent."""
-    return parameters.text(name, "", CLIENT_ID)
+    client_id = parameters.text(name, "")
+    if client_id and not card.client_ids.is_allowed(client_id):
+        raise illegal(name, f"^{card.client_ids.pattern}$")
+    return client_id
 
 
 def read_trailing(parameters: Parameters, kind: str) -> str:
@@ -123,9 +126,11 @@ def read_trailing(parameters: Parameters, kind: str) -> str:
     return str(bips)
 
 
-def _time_in_force(parameters: Parameters, kind: str) -> str:
+def _time_in_force(parameters: Parameters, kind: str, card: VenueCard) -> str:
     if kind in TIMED:
-        return parameters.choice("timeInForce", TIFS, None, -1115, "timeInForce")
+        return parameters.choice(
+            "timeInForce", [word for word in TIFS if word in card.orders.times_in_force], None, -1115, "timeInForce"
+        )
     if parameters.has("timeInForce"):
         raise not_required("timeInForce")
     return "GTC"
@@ -208,7 +213,7 @@ def refused_order(card: VenueCard, refused: Refused) -> ApiError:
     """Return what the venue answers to an order that the exchange refused."""
     other = {
         "unknown_symbol": ApiError(-1121, "Invalid symbol."),
-        "bad_client_id": illegal("newClientOrderId", CLIENT_ID),
+        "bad_client_id": illegal("newClientOrderId", f"^{card.client_ids.pattern}$"),
         "bad_qty": ApiError(-1013, "Invalid quantity."),
         "bad_price": ApiError(-1013, "Invalid price."),
         "bad_flags": ApiError(-1128, "Combination of optional parameters invalid."),

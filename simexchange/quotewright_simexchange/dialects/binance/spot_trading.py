@@ -173,6 +173,8 @@ class SpotTrading:
         raise ApiError(-2022, "Order cancel-replace failed.", 400, data=data)
 
     def amend(self, call: Call) -> object:
+        if self.card.orders.amend == "none":
+            raise ApiError(-1020, "This operation is not supported.")
         parameters = call.parameters
         quantity = parameters.number("newQty")
         order = self._find(call)
@@ -180,7 +182,7 @@ class SpotTrading:
             raise ApiError(-2038, "The order waits for its price; it cannot be amended.")
         if order is None or not order.is_open:
             raise NO_ORDER if order is None else ApiError(-2038, "The order is not open; it cannot be amended.")
-        client_id = read_client_id(parameters)
+        client_id = read_client_id(parameters, self.card)
         if client_id and client_id != order.client_id:
             raise ApiError(-2038, "The client order id of an order cannot be changed here; leave newClientOrderId out.")
         if quantity >= order.quantity:
@@ -282,7 +284,7 @@ class SpotTrading:
     def read(self, parameters: Parameters) -> OrderRequest:
         """Return the order that *parameters* state, held to the instrument's filters."""
         symbol = find_symbol(self.exchange, parameters)
-        request = read_order(parameters, symbol, self.card.orders.types)
+        request = read_order(parameters, symbol, self.card)
         check_filters(request, self._filters(symbol), self.reference(symbol))
         return request
 
@@ -358,7 +360,7 @@ class SpotTrading:
         if only and (only == "ONLY_PARTIALLY_FILLED") != (order.status == "partial"):
             raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
         name = "newClientOrderId" if id_name == "orderId" else "cancelNewClientOrderId"
-        own = read_client_id(parameters, name) or self.cancel_id()
+        own = read_client_id(parameters, self.card, name) or self.cancel_id()
         real = self.waiting.real(order.order_id)
         if real >= FIRST_NUMBER:
             return self.waiting.cancel_held(order, own), own

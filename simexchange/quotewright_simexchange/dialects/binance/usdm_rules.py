@@ -92,7 +92,7 @@ def read_order(
             labels["match"] = match
         if not parameters.has("timeInForce"):
             raise missing("timeInForce")
-        tif, expire_ns = read_life(parameters, now_ns)
+        tif, expire_ns = read_life(parameters, card, now_ns)
         post_only = tif == "GTX"
         if price is None:
             price = read_price(parameters, listing)
@@ -149,7 +149,7 @@ def read_algo(
     trigger = read_price(parameters, listing, "triggerPrice")
     working = parameters.choice("workingType", ("CONTRACT_PRICE", "MARK_PRICE"), "CONTRACT_PRICE")
     labels["working"] = working
-    tif, expire_ns = read_life(parameters, now_ns)
+    tif, expire_ns = read_life(parameters, card, now_ns)
     labels["tif"] = tif
     price = read_price(parameters, listing) if kind in ("stop_limit", "take_profit_limit") else None
     return OrderRequest(
@@ -170,10 +170,10 @@ def read_algo(
     )
 
 
-def read_life(parameters: Parameters, now_ns: int) -> tuple[str, int]:
+def read_life(parameters: Parameters, card: VenueCard, now_ns: int) -> tuple[str, int]:
     """Return timeInForce (GTC unless sent) and, of GTD, when the order ends, in ns."""
     tif = parameters.text("timeInForce", "GTC")
-    if tif not in TIFS:
+    if tif not in TIFS or tif not in card.orders.times_in_force:
         raise ApiError(-1115, "Invalid timeInForce.")
     if tif != "GTD":
         return tif, 0

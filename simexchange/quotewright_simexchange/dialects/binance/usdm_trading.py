@@ -108,7 +108,7 @@ class UsdmTrading:
         request = read_order(call.parameters, listing, self.card, self.exchange, call.now_ns)
         refused = self.exchange.test(call.account, request)
         if refused is not None:
-            raise refusal(refused, listing, request.side, call.parameters.text("type"))
+            raise refusal(self.card, refused, listing, request.side, call.parameters.text("type"))
         return {}
 
     def amend(self, call: Call) -> object:
@@ -139,13 +139,15 @@ class UsdmTrading:
         shows_result = parameters.choice("newOrderRespType", ("ACK", "RESULT"), "ACK") == "RESULT"
         record = self.exchange.place(account, request)
         if isinstance(record, Refused):
-            raise refusal(record, listing, request.side, parameters.text("type"))
+            raise refusal(self.card, record, listing, request.side, parameters.text("type"))
         self.limits.count_orders(account, now_ns)
         if not record.is_open and not record.filled and record.reason in ("post_only", "fok"):
-            raise refusal(Refused(reason=record.reason), listing)
+            raise refusal(self.card, Refused(reason=record.reason), listing)
         return order_json(record, listing) if shows_result else acknowledged(record, listing)
 
     def _amend(self, account: str, parameters: Parameters, now_ns: int) -> dict[str, Any]:
+        if self.card.orders.amend == "none":
+            raise ApiError(-1020, "This operation is not supported.")
         listing = self._listing(parameters)
         record = self._find(account, parameters, listing)
         if not record.is_open:
@@ -160,6 +162,8 @@ class UsdmTrading:
         quantity, price = read_quantity(parameters, listing), read_price(parameters, listing)
         if (quantity, price) == (record.quantity, record.price):
             raise ApiError(-5027, "No need to modify the order.")
+        if self.card.orders.amend == "reduce" and (price != record.price or quantity > record.quantity):
+            raise ApiError(-5025, "Only a smaller quantity is supported")
         done: OrderRecord | Refused
         if quantity <= record.filled:
             done = self.exchange.cancel(account, listing.symbol, order_id=record.order_id)
@@ -170,7 +174,7 @@ class UsdmTrading:
             if isinstance(done, Refused) and done.reason == "post_only":
                 done = self.exchange.cancel(account, listing.symbol, order_id=record.order_id)
         if isinstance(done, Refused):
-            raise refusal(done, listing, record.request.side)
+            raise refusal(self.card, done, listing, record.request.side)
         self.limits.count_orders(account, now_ns)
         if done.is_open:
             self.amendments.add(record, done, listing, self.exchange.now_ns)
@@ -305,7 +309,7 @@ class UsdmTrading:
         request = read_algo(call.parameters, listing, self.card, call.now_ns, position)
         record = self.exchange.place(call.account, request)
         if isinstance(record, Refused):
-            raise refusal(record, listing, request.side)
+            raise refusal(self.card, record, listing, request.side)
         self.limits.count_orders(call.account, call.now_ns)
         return algo_json(record, listing)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from quotewright_simexchange.dialects.binance.errors import ApiError
+from quotewright_simexchange.dialects.binance.errors import ApiError, as_carded
 from quotewright_simexchange.dialects.binance.written import fixed
 
 if TYPE_CHECKING:
+    from quotewright.model.cards import VenueCard
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import Listing, OrderRecord, Refused
 
@@ -64,7 +65,9 @@ REFUSALS = {
         "The order will not be recorded in the order history",
     ),
 }
-"""Codes and texts by the engine's reason; bands and least values depend on the order and are written in refusal()."""
+"""Codes and texts by the engine's reason, unless the card has others."""
+CARD_REASONS = {"duplicate_client_id": "duplicate_id", "order_closed": "unknown_order", "account": "not_allowed"}
+"""The card's word for what the engine calls otherwise."""
 
 
 class Symbols:
@@ -108,19 +111,22 @@ def setting(listing: Listing, key: str) -> Decimal | None:
     return None if value is None else Decimal(str(value))
 
 
-def refusal(refused: Refused, listing: Listing, side: str = "", type_word: str = "LIMIT") -> ApiError:
-    """Return the venue's error for a command that the exchange refused."""
+def refusal(card: VenueCard, refused: Refused, listing: Listing, side: str = "", type_word: str = "LIMIT") -> ApiError:
+    """Return the error of *card* for a command that the exchange refused."""
     reason = refused.reason
     if reason == "min_notional":
         least = (setting(listing, "min_notional") or Decimal(0)).normalize()
-        return ApiError(-4164, f"Order's notional must be no smaller than {least:f} (unless you choose reduce only).")
+        text = f"Order's notional must be no smaller than {least:f} (unless you choose reduce only)."
+        return as_carded(card, reason, -4164, text)
     if reason == "price_band":
         if type_word == "MARKET":
-            return ApiError(-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit.")
+            text = "The counterparty's best price does not meet the PERCENT_PRICE filter limit."
+            return as_carded(card, reason, -4131, text)
         bound = "higher" if side == "buy" else "lower"
-        return ApiError(-4016 if side == "buy" else -4024, f"Limit price can't be {bound} than the price band.")
+        code, text = (-4016 if side == "buy" else -4024), f"Limit price can't be {bound} than the price band."
+        return as_carded(card, reason, code, text)
     code, text = REFUSALS.get(reason, (-1130, f"The exchange refused it: {reason} {refused.text}".rstrip() + "."))
-    return ApiError(code, text)
+    return as_carded(card, CARD_REASONS.get(reason, reason), code, text)
 
 
 def is_conditional(record: OrderRecord) -> bool:
