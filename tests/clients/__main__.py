@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from tests.clients.environments import CLIENTS, Client, NotInstalled, environment, lacking
 from tests.clients.page import PAGE, difference, page
 
@@ -99,17 +101,15 @@ def show(told: Sequence[dict[str, Any]], *, has_traces: bool) -> None:
 
 
 def chosen(words: Sequence[str]) -> list[Client]:
-    """Return the clients that *words* name; ``ccxt==4.5.80`` is another version of one."""
+    """Return the clients that *words* name; ``ccxt==4.5.80,aiohttp==3.12.0`` is another version of one, with what else
+    is to be installed."""
     found: list[Client] = []
     for word in words:
         known = [client for client in CLIENTS if client.is_called(word)]
         name, _, version = word.partition("==")
         if not known and version:
-            known = [
-                Client((word, *client.packages[1:]), client.script, client.has_tls, client.is_compiled)
-                for client in CLIENTS
-                if client.is_called(name)
-            ][:1]
+            packages = tuple(word.split(","))
+            known = [attrs.evolve(client, packages=packages) for client in CLIENTS if client.is_called(name)][:1]
         if not known:
             names = ", ".join(dict.fromkeys(client.packages[0].partition("==")[0] for client in CLIENTS))
             raise SystemExit(f"clients: CLIENT should be one of {names}, or one with a version, was {word!r}")

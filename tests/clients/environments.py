@@ -57,6 +57,7 @@ CLIENTS = (
         ("binance-sdk-spot==13.2.0", "binance-sdk-derivatives-trading-usds-futures==18.0.1"),
         "sdk_calls.py",
     ),
+    Client(("binance-futures-connector==4.1.0",), "futures_connector_calls.py"),
     Client(("cryptofeed==2.4.1",), "cryptofeed_calls.py", has_tls=True, is_compiled=True),
     Client(("ccxt==4.5.84",), "ccxt_calls.mjs"),
     Client(("binance==3.6.5",), "binance_calls.mjs"),

@@ -21,12 +21,12 @@ venue's code) that a provoked error became, or what failed; it is empty where a 
 ```text
 tox run -e clients
 python -m tests.clients --environments FOLDER
-python -m tests.clients ccxt==4.5.80 --environments FOLDER --trace
+python -m tests.clients ccxt==4.5.80 python-binance==1.0.22,websockets==11.0.3 --environments FOLDER --trace
 ```
 
 The first makes an environment for each client, serves `quotewright exchange serve` to each, prints what became of each
 call and fails if one failed or if this page is not what came out. The second keeps the environments for the next time.
-The third takes another version of a client. `--write` writes this page.
+The third takes other versions of two clients, with what they need beside them. `--write` writes this page.
 
 Clients in JavaScript are called where Node.js and npm are. How a client is pointed at the exchange stands at the top of
 its script.

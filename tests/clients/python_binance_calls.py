@@ -34,9 +34,11 @@ SYMBOL = "BTCUSDT"
 VERSION = version("python-binance")
 NUMBER = tuple(int(part) for part in VERSION.split(".") if part.isdigit())
 BROKEN = {"get_current_order_count", "futures_cancel_orders", "futures_place_batch_order"}
-"""What 1.0.19 cannot ask anywhere: it ends inside of the client, or signs lists before they are percent-encoded."""
-PUBLIC = {"category": "public"} if NUMBER > (1, 0, 19) else {}
-"""Where the newer version looks for books."""
+"""What older versions cannot ask anywhere: it ends inside of the client, or lists are signed before they are
+percent-encoded."""
+SORTS = "category" in inspect.signature(binance.BinanceSocketManager.futures_multiplex_socket).parameters
+PUBLIC = {"category": "public"} if SORTS else {}
+"""Where the newer versions look for books."""
 LOW = {"spot": "50000.00", "usdm": "50000.0"}
 CANDLE = {"symbol": SYMBOL, "interval": "1m", "limit": 3}
 
@@ -79,7 +81,7 @@ class Session:
     async def run(self, name: str, check: Callable[[Any], object] = lambda found: True, **values: Any) -> Any:
         """Make the call that *name* begins with."""
         method = getattr(self.own, name.partition(" ")[0], None)
-        if method is None or (NUMBER <= (1, 0, 19) and name in BROKEN):
+        if method is None or (NUMBER < (1, 0, 29) and name in BROKEN):
             return None
 
         async def made() -> Any:
