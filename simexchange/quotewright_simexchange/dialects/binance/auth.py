@@ -37,7 +37,8 @@ def signed_text(query: bytes, body: bytes) -> tuple[bytes, str]:
             text += part
         else:
             signature = unquote_to_bytes(found[1]).decode("utf-8", "replace")
-            text += part[: found.start()] + part[found.end() :]
+            before, after = part[: found.start()], part[found.end() :]
+            text += before + after if before else after.removeprefix(b"&")
     return text, signature
 
 

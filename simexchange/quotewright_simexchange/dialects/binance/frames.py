@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quotewright_simexchange.dialects.binance import auth
 from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.keepalive import LivingSession, Pace
-from quotewright_simexchange.dialects.binance.parameters import Parameters, missing
+from quotewright_simexchange.dialects.binance.parameters import Parameters, missing, read_json
 from quotewright_simexchange.dialects.binance.routes import Call, RestDoor, account_name
 from quotewright_simexchange.dialects.binance.streams import Payload, in_ms, in_us
 from quotewright_simexchange.dialects.binance.users import UserHub
@@ -83,13 +82,13 @@ class FrameSession(LivingSession):
 
     def _read(self, frame: bytes) -> tuple[object, str, dict[str, object]]:
         try:
-            request = json.loads(frame, parse_float=str)
+            request = read_json(frame)
         except (ValueError, RecursionError):
             raise _Unreadable(None, "Invalid JSON Request") from None
         if not isinstance(request, dict):
             raise _Unreadable(None, "Invalid JSON Request; an object was expected")
         number = request.get("id")
-        if not (number is None or (isinstance(number, str) and len(number) <= 36) or type(number) is int):
+        if not (number is None or (type(number) is str and len(number) <= 36) or type(number) is int):
             raise _Unreadable(None, "Invalid JSON Request; 'id' should be an integer, a string or null")
         method, params = request.get("method"), request.get("params")
         if not isinstance(method, str):

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from quotewright_simexchange.dialects.binance.errors import ApiError
@@ -91,7 +92,7 @@ class Parameters:
             if default is None:
                 raise missing(name)
             return default
-        if legal and not re.match(legal, value, re.ASCII):
+        if legal and not re.fullmatch(legal, value, re.ASCII):
             raise illegal(name, legal)
         return value
 
@@ -173,9 +174,24 @@ def text_of(value: object) -> str:
     return json.dumps(value, separators=(",", ":")) if isinstance(value, list | dict) else str(value)
 
 
+class Fraction(str):
+    """A JSON number that is not whole, as it was written: what is signed is the text."""
+
+
+def read_json(raw: bytes) -> Any:
+    """Return the JSON value *raw*; ValueError or RecursionError if it is none that text can hold.
+
+    Half of a surrogate pair, as ``\\ud800`` writes it, is no text: nothing that holds it can be answered or signed.
+    """
+    value = json.loads(raw, parse_float=Fraction)
+    if b"\\u" in raw:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
 def _object(raw: bytes) -> Mapping[str, object]:
     try:
-        value = json.loads(raw, parse_float=str)
+        value = read_json(raw)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 from urllib.parse import unquote
 
 from quotewright_simexchange.dialects.binance.errors import encode
 from quotewright_simexchange.dialects.binance.keepalive import LivingSession, Pace
-from quotewright_simexchange.dialects.binance.parameters import split
+from quotewright_simexchange.dialects.binance.parameters import read_json, split
 from quotewright_simexchange.doors import Connection
 
 TimeOf: TypeAlias = "Callable[[int], int]"
@@ -114,7 +113,7 @@ class StreamSession(LivingSession):
         if not self.is_allowed(now_ns):
             return
         try:
-            message = json.loads(frame)
+            message = read_json(frame)
         except (ValueError, RecursionError):
             self.send({"code": 3, "msg": "Invalid JSON: expected a value"})
             return
@@ -128,7 +127,7 @@ class StreamSession(LivingSession):
             return {"code": 2, "msg": "Invalid request: expected an object"}
         number = message.get("id")
         is_number = isinstance(number, int) and not isinstance(number, bool) and -(1 << 63) <= number < 1 << 64
-        if number is not None and not is_number and not (isinstance(number, str) and len(number) <= 36):
+        if number is not None and not is_number and not (type(number) is str and len(number) <= 36):
             return {
                 "code": 2,
                 "msg": "Invalid request: `id` should be an integer, a string of at most 36 characters or null",
@@ -155,7 +154,7 @@ class StreamSession(LivingSession):
             )
         if method in ("SET_PROPERTY", "GET_PROPERTY"):
             return self._property(method, params)
-        if not all(isinstance(name, str) for name in params):
+        if not all(type(name) is str for name in params):
             return 2, "Invalid request: `params` should be a list of stream names", None
         if method == "SUBSCRIBE":
             problem = self.subscribe(params)

@@ -72,6 +72,13 @@ def test_worked_examples_of_frames_are_signed_by_name(params: dict[str, str], si
     assert auth.sign(SECRET, auth.frame_text({**params, "signature": signature})) == signature
 
 
+def test_a_signature_may_stand_before_what_it_signs() -> None:
+    assert auth.signed_text(b"signature=00&symbol=BTCUSDT&timestamp=1", b"") == (b"symbol=BTCUSDT&timestamp=1", "00")
+    assert auth.signed_text(b"signature=00&a=1", b"b=2") == (b"a=1b=2", "00")
+    assert auth.signed_text(b"side=BUY&signature=00&symbol=X", b"") == (b"side=BUY&symbol=X", "00")
+    assert auth.signed_text(b"signature=00", b"b=2") == (b"b=2", "00")
+
+
 def test_only_the_text_as_sent_is_signed() -> None:
     text = b"symbol=BTCUSDT&newClientOrderId=a%2Db&timestamp=1"
     assert auth.signed_text(text + b"&signature=00", b"") == (text, "00")

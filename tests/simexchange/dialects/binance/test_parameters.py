@@ -25,6 +25,12 @@ def test_query_and_body_are_one_and_the_query_wins(query: bytes, body: bytes) ->
     assert Parameters.of_http(query, body).values == {"a": "1", "b": "x y"}
 
 
+def test_json_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ApiError, match="-1100 Illegal characters found in a parameter"):
+        Parameters.of_http(b"", b'{"symbol": "\\ud800"}')
+    assert Parameters.of_http(b"", b'{"symbol": "\\u0042\\ud83d\\ude00"}').values == {"symbol": "B\U0001f600"}
+
+
 def test_json_values_are_text_as_it_is_signed() -> None:
     given = {"a": 1, "b": True, "c": "40000.0", "d": None, "e": ["X", "Y"]}
     assert Parameters.of_json(given).values == {"a": "1", "b": "true", "c": "40000.0", "e": '["X","Y"]'}
@@ -44,6 +50,7 @@ BAD: list[tuple[dict[str, str], Callable[[Parameters], object], int, str]] = [
     ({}, lambda p: p.text("symbol"), -1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."),
     ({"symbol": ""}, lambda p: p.text("symbol"), -1102, "Mandatory parameter 'symbol'"),
     ({"c": "a b"}, lambda p: p.text("c", "", "^[a-z]{1,3}$"), -1100, "parameter 'c'; legal range is '^[a-z]{1,3}$'."),
+    ({"c": "ab\n"}, lambda p: p.text("c", "", "^[a-z]{1,3}$"), -1100, "Illegal characters found in parameter 'c'"),
     ({"q": "1e3"}, lambda p: p.number("q"), -1100, "Illegal characters found in parameter 'q'"),
     ({"q": "-1"}, lambda p: p.number("q"), -1100, "Illegal characters found in parameter 'q'"),
     ({"q": "٣"}, lambda p: p.number("q"), -1100, "Illegal characters found in parameter 'q'"),

@@ -178,6 +178,9 @@ def test_frames_that_are_no_requests(world: World) -> None:
         (b"[]", None),
         (b'{"id": 3}', 3),
         (b'{"id": "a", "method": "ping", "params": []}', "a"),
+        (b'{"id": 1.5, "method": "ping"}', None),
+        (b'{"id": "\\ud800", "method": "ping"}', None),
+        (b'{"id": 4, "method": "order.place", "params": {"apiKey": "a", "signature": "b", "symbol": "\\ud800"}}', None),
     ):
         session.heard(frame, world.now_ns)
         assert (wire.last()["id"], wire.last()["status"], wire.last()["error"]["code"]) == (number, 400, -1135)

@@ -85,6 +85,9 @@ def test_raw_and_combined_forms_of_one_event() -> None:
         ([], 2),
         (b"{", 3),
         (b"[" * 100_000, 3),
+        (b'{"method": "SUBSCRIBE", "params": ["x"], "id": "\\ud800"}', 3),
+        (b'{"method": "SUBSCRIBE", "params": ["\\udc00@trade"], "id": 1}', 3),
+        ({"method": "SUBSCRIBE", "params": [1.5], "id": 1}, 2),
     ],
 )
 def test_bad_frames_are_answered_with_the_venues_codes(frame: object, code: int) -> None:
