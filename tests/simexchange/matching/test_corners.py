@@ -8,30 +8,41 @@ from decimal import Decimal
 import pytest
 
 from quotewright.kernel.codes import BUY, SELL
-from quotewright_simexchange.matching.accounts import RATE_UNIT
+from quotewright_simexchange.matching.accounts import RATE_UNIT, REFERENCE_UNIT
 from quotewright_simexchange.matching.codes import (
+    AUCTION,
     C_ACCOUNT,
+    C_EXPIRY,
     C_KIND,
     C_OPERATION,
     C_ORDER,
     C_PRICE,
     C_QUANTITY,
     C_SIDE,
+    C_TIF,
     C_TRIGGER,
+    C_TRIGGER_BY,
+    CANCEL_ALL,
+    CLOCK,
     COMMAND_WORDS,
     EVENT_NAMES,
     GTC,
+    GTD,
     IS_HIDDEN,
     KEEP,
     LIMIT,
+    MARK,
     MOST,
     NEW,
     NOT_POST_ONLY,
+    PHASE,
     REASON_NAMES,
+    REFERENCE,
     STOP,
     STOP_LIMIT,
     STP_DECREMENT,
     STP_TAKER,
+    UNCROSS,
 )
 from quotewright_simexchange.matching.core import MatchingCore
 from quotewright_simexchange.matching.derivatives import DerivativeAccounts
@@ -256,3 +267,38 @@ def test_limits_of_numbers_are_inclusive_for_stops_too() -> None:
     for price, trigger in ((MOST + 1, 5), (5, MOST + 1)):
         core.new(1, 1, BUY, STOP_LIMIT, price, 1, GTC, NOT_POST_ONLY, 0, 0, 0, trigger)
         assert told(core) == ["rejected bad_price"]
+
+
+def test_rows_can_hold_every_command_that_no_account_gives() -> None:
+    core, one_by_one = MatchingCore(), MatchingCore()
+    rows = [
+        {C_OPERATION: CLOCK, C_EXPIRY: 5},
+        {C_OPERATION: NEW, C_ORDER: 0, C_SIDE: BUY, C_KIND: LIMIT, C_PRICE: 99, C_QUANTITY: 3, C_TIF: GTD, C_EXPIRY: 9},
+        {C_OPERATION: NEW, C_ORDER: 1, C_SIDE: BUY, C_KIND: STOP, C_QUANTITY: 1, C_TRIGGER: 105, C_TRIGGER_BY: MARK},
+        {C_OPERATION: PHASE, C_KIND: AUCTION},
+        {C_OPERATION: NEW, C_ORDER: 2, C_SIDE: SELL, C_KIND: LIMIT, C_PRICE: 98, C_QUANTITY: 2},
+        {C_OPERATION: UNCROSS},
+        {C_OPERATION: REFERENCE, C_KIND: MARK, C_PRICE: 105},
+        {C_OPERATION: CLOCK, C_EXPIRY: 9},
+        {C_OPERATION: CANCEL_ALL},
+    ]
+    words = array("q", bytes(8 * COMMAND_WORDS * len(rows)))
+    for at, row in enumerate(rows):
+        for column, number in (row | {C_ACCOUNT: 1}).items():
+            words[at * COMMAND_WORDS + column] = number
+    assert core.run(memoryview(words), 0, len(rows)) == len(rows)
+    assert told(core) == [
+        *["accepted", "accepted", "phase", "accepted"],
+        *["uncrossed", "trade", "phase"],
+        *["triggered", "canceled", "canceled"],
+    ]
+    one_by_one.set_time(5)
+    one_by_one.new(0, 1, BUY, LIMIT, 99, 3, GTD, NOT_POST_ONLY, 0, 0, 0, 0, 0, 9)
+    one_by_one.new(1, 1, BUY, STOP, 0, 1, GTC, NOT_POST_ONLY, 0, 0, 0, 105, MARK)
+    one_by_one.set_phase(AUCTION)
+    one_by_one.new(2, 1, SELL, LIMIT, 98, 2)
+    one_by_one.uncross()
+    one_by_one.set_reference(MARK, 105 * REFERENCE_UNIT)
+    one_by_one.set_time(9)
+    one_by_one.cancel_all(1)
+    assert core.state_hash() == one_by_one.state_hash()
