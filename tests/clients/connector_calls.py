@@ -122,6 +122,24 @@ def rest(one: Session) -> None:
     one.run("new_order market", lambda found: found["status"] == "FILLED", SYMBOL, "SELL", "MARKET", quantity=0.01)
     one.run("my_trades", lambda found: found[-1]["isBuyer"] is False, SYMBOL)
     one.run("get_orders", lambda found: len(found) > 3, SYMBOL)
+    pair = {
+        "symbol": SYMBOL,
+        "side": "SELL",
+        "quantity": 0.01,
+        "aboveType": "LIMIT_MAKER",
+        "abovePrice": 66_000,
+        "belowType": "STOP_LOSS_LIMIT",
+        "belowStopPrice": 51_000,
+        "belowPrice": 50_900,
+        "belowTimeInForce": "GTC",
+    }
+    listed = one.run("new_oco_order", lambda found: len(found["orders"]) == 2, **pair)
+    if listed:
+        number = listed["orderListId"]
+        one.run("get_oco_order", lambda found: found["listOrderStatus"] == "EXECUTING", orderListId=number)
+        one.run("get_oco_open_orders", lambda found: len(found) == 1)
+        one.run("cancel_oco_order", lambda found: found["listOrderStatus"] == "ALL_DONE", SYMBOL, orderListId=number)
+        one.run("get_oco_orders", len)
     one.refuse("unknown order", -2011, lambda: own.cancel_order(SYMBOL, orderId=999_999_999))
     one.refuse("unknown order asked for", -2013, lambda: own.get_order(SYMBOL, orderId=999_999_999))
     one.refuse("off the tick", -1013, lambda: own.new_order(**{**ORDER, "price": 50_000.001}))

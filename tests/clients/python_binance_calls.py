@@ -160,6 +160,13 @@ async def spot(one: Session) -> None:
     if not hasattr(one.own, "cancel_all_open_orders"):
         for each in await got(one.own.get_open_orders(symbol=SYMBOL)):
             await got(one.own.cancel_order(symbol=SYMBOL, orderId=each["orderId"]))
+    if NUMBER >= (1, 0, 29):
+        pair = {"aboveType": "LIMIT_MAKER", "abovePrice": "66000.00", "belowType": "STOP_LOSS", "belowStopPrice": low}
+        pair |= {"symbol": SYMBOL, "side": "SELL", "quantity": "0.01"}
+        listed = await one.run("create_oco_order", lambda found: len(found["orders"]) == 2, **pair)
+        if listed:
+            await one.run("get_open_oco_orders", lambda found: len(found) == 1)
+            await one.run("cancel_all_open_orders of a pair", len, symbol=SYMBOL)
     bought = await one.run(
         "order_market_buy",
         lambda found: found["status"] == "FILLED" and found["fills"],

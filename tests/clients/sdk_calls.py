@@ -181,6 +181,27 @@ def spot_rest(one: Session) -> None:
     )
     one.run("my_trades", lambda: rest.my_trades(symbol=SYMBOL), lambda found: found[-1]["isBuyer"])
     one.run("all_orders", lambda: rest.all_orders(symbol=SYMBOL), lambda found: found[-1]["status"] == "FILLED")
+    pair = {
+        "symbol": SYMBOL,
+        "side": "SELL",
+        "quantity": 0.01,
+        "above_type": "LIMIT_MAKER",
+        "above_price": round(low * 1.1, 2),
+        "below_type": "STOP_LOSS_LIMIT",
+        "below_stop_price": round(low * 0.9, 2),
+        "below_price": round(low * 0.89, 2),
+        "below_time_in_force": "GTC",
+    }
+    listed = one.run("order_list_oco", lambda: rest.order_list_oco(**pair), lambda found: len(found["orders"]) == 2)
+    if listed:
+        number = listed["orderListId"]
+        one.run("get_order_list", lambda: rest.get_order_list(order_list_id=number))
+        one.run("open_order_list", rest.open_order_list, lambda found: len(found) == 1)
+        one.run("delete_order_list", lambda: rest.delete_order_list(symbol=SYMBOL, order_list_id=number))
+        one.run("all_order_list", rest.all_order_list, lambda found: len(found) == 1)
+    trailing = {"symbol": SYMBOL, "side": "SELL", "type": "STOP_LOSS", "quantity": 0.01, "trailing_delta": 500}
+    one.run("new_order trailing", lambda: rest.new_order(**trailing))
+    one.run("delete_open_orders of what waits", lambda: rest.delete_open_orders(symbol=SYMBOL), len)
     one.refuse("unknown order", BadRequestError, -2011, lambda: rest.delete_order(symbol=SYMBOL, order_id=999_999_999))
     one.refuse(
         "off the tick", BadRequestError, -1013, lambda: rest.new_order(**{**order, "price": round(low + 0.001, 3)})
