@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from quotewright_simexchange.dialects.binance.coins import coins
 from quotewright_simexchange.dialects.binance.errors import ApiError
 from quotewright_simexchange.dialects.binance.listings import number, spot_listings
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint, account_name
 from quotewright_simexchange.dialects.binance.spot_market import find_symbol
+from quotewright_simexchange.dialects.binance.wallet import Wallet
 from quotewright_simexchange.dialects.binance.written import fixed
 
 if TYPE_CHECKING:
@@ -44,12 +44,9 @@ class SpotAccount:
 
     def endpoints(self) -> dict[tuple[str, str, str], Endpoint]:
         """Return what is served, by (verb, path) of REST and method of the WebSocket API (empty: none)."""
-        served = {
+        served = Wallet(self.exchange).endpoints() | {
             ("GET", "/api/v3/account", "account.status"): Endpoint(self.account, 20, "read"),
             ("GET", "/api/v3/account/commission", "account.commission"): Endpoint(self.commission, 20, "read"),
-            ("GET", "/sapi/v1/capital/config/getall", ""): Endpoint(
-                lambda call: coins(self.exchange, call.account), 10, "read"
-            ),
             ("GET", "/sapi/v1/margin/allPairs", ""): Endpoint(lambda _: [], 1, "key"),
             ("GET", "/sapi/v1/margin/isolated/allPairs", ""): Endpoint(lambda _: [], 1, "read"),
             ("GET", "/sapi/v1/account/apiRestrictions", ""): Endpoint(self.restrictions, 1, "read"),

@@ -371,6 +371,16 @@ def test_the_wallet_lists_the_coins_with_what_the_account_has(world: World) -> N
     assert not any(coin["depositAllEnable"] or coin["withdrawAllEnable"] for coin in coins.values())
 
 
+def test_the_wallet_says_what_clients_look_at_before_they_trade(world: World) -> None:
+    assert world.got("/sapi/v1/system/status") == {"status": 0, "msg": "normal"}
+    assert world.sent("GET", "/sapi/v1/account/status", "") == {"data": "Normal"}
+    assert world.sent("GET", "/sapi/v1/account/apiTradingStatus", "")["data"]["isLocked"] is False
+    assert world.sent("GET", "/sapi/v1/bnbBurn", "")["spotBNBBurn"] is False
+    assets = world.sent("POST", "/sapi/v3/asset/getUserAsset", "")
+    assert [asset["asset"] for asset in assets] == ["BTC", "ETH", "USDT"]
+    assert world.sent("POST", "/sapi/v3/asset/getUserAsset", "asset=ETH") == [assets[1]]
+
+
 def test_old_clients_are_served_under_the_paths_of_version_1(world: World) -> None:
     assert world.got("/api/v1/depth", "symbol=BTCUSDT") == world.got("/api/v3/depth", "symbol=BTCUSDT")
     key = json.loads(world.ask("POST", "/api/v1/userDataStream", x_mbx_apikey="me-key").body)["listenKey"]
