@@ -87,14 +87,14 @@ class Views:
         account: str,
         symbol: str,
         *,
-        from_id: int = 0,
+        from_id: int | None = None,
         start_ns: int = 0,
         end_ns: int | None = None,
         limit: int = 500,
     ) -> list[OrderRecord]:
-        """Return orders open and ended, oldest first: the last *limit*, or the first from *from_id* on."""
-        found = self._store.history(account, symbol, from_id, start_ns, end_ns)
-        return found[:limit] if from_id else found[-limit:] if limit else []
+        """Return orders, ended ones too, oldest first: the last *limit*, or the first from *from_id* or *start_ns* on."""
+        found = self._store.history(account, symbol, from_id or 0, start_ns, end_ns)
+        return found[:limit] if from_id is not None or start_ns else found[-limit:] if limit else []
 
     def fills(
         self,
@@ -102,14 +102,14 @@ class Views:
         symbol: str,
         *,
         order_id: int | None = None,
-        from_id: int = 0,
+        from_id: int | None = None,
         start_ns: int = 0,
         end_ns: int | None = None,
         limit: int = 500,
     ) -> list[FillRecord]:
-        """Return fills oldest first: the last *limit*, or the first from trade *from_id* on."""
-        found = self._store.fills(account, symbol, order_id, from_id, start_ns, end_ns)
-        return found[:limit] if from_id else found[-limit:] if limit else []
+        """Return fills oldest first: the last *limit*, or the first from trade *from_id* or *start_ns* on."""
+        found = self._store.fills(account, symbol, order_id, from_id or 0, start_ns, end_ns)
+        return found[:limit] if from_id is not None or start_ns else found[-limit:] if limit else []
 
     def fills_of(self, order_id: int) -> list[FillRecord]:
         """Return the fills of one order, oldest first."""

@@ -236,20 +236,20 @@ class SpotTrading:
     def all_orders(self, call: Call) -> object:
         parameters = call.parameters
         symbol = find_symbol(self.exchange, parameters)
-        account, from_id = self._account(call), parameters.integer("orderId", 0)
+        account, from_id = self._account(call), parameters.integer("orderId") if parameters.has("orderId") else None
         start_ns, end_ns = in_ns(parameters.integer("startTime", 0)), in_ns(parameters.integer("endTime", MOST_TIME))
         limit = parameters.integer("limit", 500, low=1, high=1000)
         held = [
             order
             for order in self.waiting.held(account, symbol, is_open=False)
-            if order.order_id >= from_id and start_ns <= order.created_ns <= end_ns
+            if order.order_id >= (from_id or 0) and start_ns <= order.created_ns <= end_ns
         ]
         orders = [
             self.waiting.dress(order)
             for order in self.exchange.orders(
                 account,
                 symbol,
-                from_id=self.waiting.real(from_id),
+                from_id=None if from_id is None else self.waiting.real(from_id),
                 start_ns=start_ns,
                 end_ns=end_ns,
                 limit=limit,
@@ -257,7 +257,7 @@ class SpotTrading:
         ]
         if held:
             orders = sorted([*orders, *held], key=lambda order: (order.created_ns, order.order_id))
-            orders = orders[:limit] if from_id or start_ns else orders[-limit:]
+            orders = orders[:limit] if from_id is not None or start_ns else orders[-limit:]
         return [order_json(order, call) for order in orders]
 
     def my_trades(self, call: Call) -> object:
@@ -267,7 +267,7 @@ class SpotTrading:
             self._account(call),
             symbol,
             order_id=self.waiting.real(parameters.integer("orderId")) if parameters.has("orderId") else None,
-            from_id=parameters.integer("fromId", 0),
+            from_id=parameters.integer("fromId") if parameters.has("fromId") else None,
             start_ns=in_ns(parameters.integer("startTime", 0)),
             end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
             limit=parameters.integer("limit", 500, low=1, high=1000),

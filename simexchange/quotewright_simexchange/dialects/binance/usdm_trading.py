@@ -218,7 +218,7 @@ class UsdmTrading:
             call.account,
             listing.symbol,
             order_id=parameters.integer("orderId") if parameters.has("orderId") else None,
-            from_id=parameters.integer("fromId", 0),
+            from_id=parameters.integer("fromId") if parameters.has("fromId") else None,
             start_ns=parameters.integer("startTime", 0) * MS_NS,
             end_ns=(parameters.integer("endTime") + 1) * MS_NS if parameters.has("endTime") else None,
             limit=parameters.integer("limit", 500, low=1, high=1000),
@@ -284,7 +284,7 @@ class UsdmTrading:
         return listing, self.exchange.orders(
             call.account,
             listing.symbol,
-            from_id=parameters.integer("orderId", 0),
+            from_id=parameters.integer("orderId") if parameters.has("orderId") else None,
             start_ns=parameters.integer("startTime", 0) * MS_NS,
             end_ns=(parameters.integer("endTime") + 1) * MS_NS if parameters.has("endTime") else None,
             limit=parameters.integer("limit", 500, low=1, high=1000),

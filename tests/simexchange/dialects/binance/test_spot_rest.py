@@ -427,3 +427,18 @@ def test_tickers_of_other_times_than_a_day(world: World) -> None:
     assert world.got("/api/v3/ticker/tradingDay", "symbol=BTCUSDT&timeZone=-1:00")["openTime"] % 86_400_000 == 3_600_000
     assert world.got("/api/v3/ticker/tradingDay", "symbol=BTCUSDT&timeZone=15", 400)["code"] == -1130
     assert world.got("/api/v3/ticker", "symbol=ETHUSDT")["lastPrice"] == "0.00000000"
+
+
+def test_history_from_a_number_or_time_on_begins_with_the_oldest(world: World) -> None:
+    order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.001"
+    placed = [world.sent("POST", "/api/v3/order", order) for _ in range(3)]
+    trades = [fill["tradeId"] for one in placed for fill in one["fills"]]
+    since = placed[0]["transactTime"]
+
+    for since_then in ("fromId=0", f"startTime={since}"):
+        told = world.sent("GET", "/api/v3/myTrades", f"symbol=BTCUSDT&limit=2&{since_then}")
+        assert [entry["id"] for entry in told] == trades[:2]
+    for since_then in ("orderId=0", f"startTime={since}"):
+        told = world.sent("GET", "/api/v3/allOrders", f"symbol=BTCUSDT&limit=1&{since_then}")
+        assert [entry["orderId"] for entry in told] == [placed[0]["orderId"]]
+    assert [entry["id"] for entry in world.sent("GET", "/api/v3/myTrades", "symbol=BTCUSDT&limit=1")] == trades[-1:]
