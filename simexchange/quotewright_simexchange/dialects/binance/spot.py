@@ -13,12 +13,11 @@ from quotewright_simexchange.dialects.binance.mean import MeanPrices
 from quotewright_simexchange.dialects.binance.parameters import split
 from quotewright_simexchange.dialects.binance.routes import RestDoor
 from quotewright_simexchange.dialects.binance.spot_account import SpotAccount
-from quotewright_simexchange.dialects.binance.spot_events import SpotEvents
+from quotewright_simexchange.dialects.binance.spot_events import SpotEvents, execution_report, list_status
 from quotewright_simexchange.dialects.binance.spot_lists import SpotLists
 from quotewright_simexchange.dialects.binance.spot_market import SpotMarket
 from quotewright_simexchange.dialects.binance.spot_streams import SpotStreams
 from quotewright_simexchange.dialects.binance.spot_trading import SpotTrading
-from quotewright_simexchange.dialects.binance.spot_waiting import Waiting
 from quotewright_simexchange.dialects.binance.streams import (
     Payload,
     StreamSession,
@@ -29,11 +28,13 @@ from quotewright_simexchange.dialects.binance.streams import (
 )
 from quotewright_simexchange.dialects.binance.tape import Tapes
 from quotewright_simexchange.dialects.binance.users import UserHub
+from quotewright_simexchange.dialects.binance.waiting import Group, Waiting
 from quotewright_simexchange.doors import Connection, HttpResponse, Session
 
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
     from quotewright_simexchange.exchange.exchange import Exchange
+    from quotewright_simexchange.exchange.records import OrderEvent, OrderRecord
 
 FRAMES_PATH = "/ws-api/v3"
 OLD_PATHS = (
@@ -48,7 +49,7 @@ OLD_PATHS = (
     "ticker/24hr",
 )
 """What was served under /api/v1 too."""
-PRIVATE = (b"executionReport", b"outboundAccountPosition", b"balanceUpdate")
+PRIVATE = (b"executionReport", b"listStatus", b"outboundAccountPosition", b"balanceUpdate")
 
 
 class SpotDoor(RestDoor):
@@ -63,7 +64,7 @@ class SpotDoor(RestDoor):
         self.users = UserHub()
         means = MeanPrices(exchange, spot_listings(exchange))
         self.streams = SpotStreams(exchange, self.tapes, means, self.note_unserved)
-        self.waiting = Waiting(exchange, self.users)
+        self.waiting = Waiting(exchange, self._tell_order, self._tell_list)
         self.events = SpotEvents(exchange, self.users, self.limits, self.waiting.dress)
         self.market = SpotMarket(exchange, card, self.limits, self.tapes, means)
         self.account = SpotAccount(exchange, has_listen_keys=has_listen_keys)
@@ -88,6 +89,13 @@ class SpotDoor(RestDoor):
             for verb, path in list(self.endpoints):
                 if (verb == "GET" and path.removeprefix("/api/v3/") in OLD_PATHS) or path.endswith("/userDataStream"):
                     self.endpoints[verb, path.replace("/v3/", "/v1/")] = self.endpoints[verb, path]
+
+    def _tell_order(self, event: OrderEvent) -> None:
+        self.users.tell(event.account, lambda time: execution_report(event, time))
+
+    def _tell_list(self, group: Group, orders: list[OrderRecord]) -> None:
+        now_ns = self.exchange.now_ns
+        self.users.tell(group.account, lambda time: list_status(group, orders, now_ns, time))
 
     def is_private(self, frame: bytes) -> bool:
         return any(b'"e":"' + name in frame[:400] for name in PRIVATE)

@@ -16,6 +16,7 @@ from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import BalanceEvent, Event, OrderEvent, OrderRecord
 
 if TYPE_CHECKING:
+    from quotewright_simexchange.dialects.binance.waiting import Group
     from quotewright_simexchange.exchange.exchange import Exchange
 
 EXECUTIONS = {
@@ -93,7 +94,7 @@ def execution_report(event: OrderEvent, time: TimeOf) -> dict[str, Any]:
     return report
 
 
-def list_status(group: Any, orders: list[OrderRecord], now_ns: int, time: TimeOf) -> dict[str, Any]:
+def list_status(group: Group, orders: list[OrderRecord], now_ns: int, time: TimeOf) -> dict[str, Any]:
     """Return a listStatus: a list of orders began or ended."""
     return {
         "e": "listStatus",

@@ -11,7 +11,7 @@ from quotewright_simexchange.dialects.binance.parameters import Parameters
 from quotewright_simexchange.dialects.binance.routes import Call, Endpoint
 from quotewright_simexchange.dialects.binance.spot_market import find_symbol, in_ns
 from quotewright_simexchange.dialects.binance.spot_orders import TRIGGERED, read_client_id, refused_order
-from quotewright_simexchange.dialects.binance.spot_waiting import WORKING, Group, Waiting
+from quotewright_simexchange.dialects.binance.waiting import WORKING, Group, Waiting
 from quotewright_simexchange.exchange.records import OrderRequest, Refused
 
 if TYPE_CHECKING:

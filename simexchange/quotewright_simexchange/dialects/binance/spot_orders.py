@@ -15,7 +15,7 @@ from quotewright_simexchange.exchange.records import FillRecord, OrderRecord, Or
 if TYPE_CHECKING:
     from quotewright.model.cards import VenueCard
     from quotewright_simexchange.dialects.binance.routes import Call
-    from quotewright_simexchange.dialects.binance.spot_waiting import Group
+    from quotewright_simexchange.dialects.binance.waiting import Group
 
 TIFS = ("GTC", "IOC", "FOK")
 """What the engine can do; which of them there are is the card's."""

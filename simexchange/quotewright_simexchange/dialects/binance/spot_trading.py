@@ -25,7 +25,7 @@ from quotewright_simexchange.dialects.binance.spot_orders import (
     refused_order,
     stp_word,
 )
-from quotewright_simexchange.dialects.binance.spot_waiting import FIRST_NUMBER, Group, Waiting
+from quotewright_simexchange.dialects.binance.waiting import FIRST_NUMBER, Group, Waiting
 from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import Listing, OrderRecord, OrderRequest, Refused
 
@@ -55,6 +55,7 @@ class SpotTrading:
         self.means = means
         self.waiting = waiting
         self.cancel_ids = 0
+        self._amended: dict[int, list[dict[str, Any]]] = {}
         self._symbols = spot_listings(exchange)
         self._known_filters: dict[str, tuple[Listing, list[dict[str, Any]]]] = {}
 
@@ -72,6 +73,8 @@ class SpotTrading:
             ("DELETE", "/api/v3/openOrders", "openOrders.cancelAll"): Endpoint(self.cancel_all, 1, "trade"),
             ("GET", "/api/v3/allOrders", "allOrders"): Endpoint(self.all_orders, 20, "read"),
             ("GET", "/api/v3/myTrades", "myTrades"): Endpoint(self.my_trades, _trades_weight, "read"),
+            ("GET", "/api/v3/order/amendments", "order.amendments"): Endpoint(self.amendments, 4, "read"),
+            ("GET", "/api/v3/myAllocations", "myAllocations"): Endpoint(self.allocations, 20, "read"),
             ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders"): Endpoint(self.order_limits, 40, "read"),
         }
 
@@ -197,6 +200,18 @@ class SpotTrading:
         if isinstance(amended, Refused):
             raise ApiError(-2038, f"Order amend was rejected: {amended.text or amended.reason}.")
         amended = self.waiting.dress(amended)
+        self._amended.setdefault(amended.order_id, []).append(
+            {
+                "symbol": amended.request.symbol,
+                "orderId": amended.order_id,
+                "executionId": amended.amends,
+                "origClientOrderId": amended.client_id,
+                "newClientOrderId": amended.client_id,
+                "origQty": fixed(order.quantity),
+                "newQty": fixed(amended.quantity),
+                "time": amended.updated_ns,
+            }
+        )
         core = core_json(amended)
         return {
             "transactTime": call.time(amended.updated_ns),
@@ -221,6 +236,21 @@ class SpotTrading:
                 "selfTradePreventionMode": stp_word(amended),
             },
         }
+
+    def amendments(self, call: Call) -> object:
+        parameters = call.parameters
+        parameters.integer("orderId")
+        order = self._find(call)
+        if order is None:
+            raise NO_ORDER
+        first, limit = parameters.integer("fromExecutionId", 0), parameters.integer("limit", 500, low=1, high=1000)
+        rows = [row for row in self._amended.get(order.order_id, ()) if row["executionId"] >= first]
+        return [{**row, "time": call.time(row["time"])} for row in rows[:limit]]
+
+    def allocations(self, call: Call) -> object:
+        """Return what smart routing allocated: nothing, there is none."""
+        find_symbol(self.exchange, call.parameters)
+        return []
 
     def open_orders(self, call: Call) -> object:
         symbol = find_symbol(self.exchange, call.parameters) if call.parameters.has("symbol") else None

@@ -86,11 +86,13 @@ class UsdmAccounts:
             "v1/feeBurn": Endpoint(lambda _: {"feeBurn": False}, 30, "read"),
             "v1/apiTradingStatus": Endpoint(self.trading_status, 1, "read"),
             "v1/adlQuantile": Endpoint(self.quantiles, 5, "read"),
+            "v1/positionMargin/history": Endpoint(lambda _: [], 1, "read"),
             "v1/rateLimit/order": Endpoint(lambda _: self.limits_of_orders(), 1, "read"),
         }
         trade = {
             "v1/leverage": Endpoint(self.set_leverage, 1, "trade"),
             "v1/marginType": Endpoint(self.set_margin_type, 1, "trade"),
+            "v1/positionMargin": Endpoint(self.set_margin, 1, "trade"),
             "v1/positionSide/dual": Endpoint(self.set_dual, 1, "trade"),
             "v1/multiAssetsMargin": Endpoint(self.set_multi_assets, 1, "trade"),
             "v1/feeBurn": Endpoint(self.set_fee_burn, 1, "trade"),
@@ -430,6 +432,11 @@ class UsdmAccounts:
         self._listing(call.parameters)
         if call.parameters.choice("marginType", ("CROSSED", "ISOLATED")) == "CROSSED":
             raise ApiError(-4046, "No need to change margin type.")
+        raise ApiError(-1020, "This operation is not supported.")
+
+    def set_margin(self, call: Call) -> object:
+        self._listing(call.parameters)
+        call.parameters.number("amount")
         raise ApiError(-1020, "This operation is not supported.")
 
     def set_dual(self, call: Call) -> object:

@@ -22,6 +22,7 @@ from quotewright_simexchange.dialects.binance.usdm_trading import UsdmTrading
 from quotewright_simexchange.dialects.binance.usdm_users import ListenKeys, UserEvents
 from quotewright_simexchange.dialects.binance.usdm_words import Symbols
 from quotewright_simexchange.dialects.binance.users import UserHub
+from quotewright_simexchange.dialects.binance.waiting import Waiting
 from quotewright_simexchange.doors import Connection, HttpRequest, HttpResponse, Session
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ class UsdmDoor(RestDoor):
         self.tapes = Tapes(exchange)
         self.fundings = Fundings(exchange, self.symbols)
         self.market = UsdmMarket(exchange, card, self.limits, self.symbols, self.tapes, self.fundings)
-        self.trading = UsdmTrading(exchange, card, self.limits, self.symbols)
-        self.accounts = UsdmAccounts(exchange, card, self.limits, self.symbols)
-        self.hub = UsdmHub(exchange, self.symbols, self.market, self.tapes, self.note_unserved)
         self.keys = ListenKeys(self._tell)
         self.events = UserEvents(exchange, self.symbols, self.keys)
+        self.waiting = Waiting(exchange, self.events.tell_order, None)
+        self.trading = UsdmTrading(exchange, card, self.limits, self.symbols, self.waiting)
+        self.accounts = UsdmAccounts(exchange, card, self.limits, self.symbols)
+        self.hub = UsdmHub(exchange, self.symbols, self.market, self.tapes, self.note_unserved)
         self.users = UserHub()
         nothing = Endpoint(lambda _: [], 1, "key")
         self.incomes = Incomes(exchange, self.symbols)

@@ -79,7 +79,15 @@ def usdm_symbol(listing: Listing, card: VenueCard, phase: str) -> dict[str, Any]
         "marketTakeBound": "0.05",
         "maxMoveOrderLimit": card.orders.max_amends,
         "filters": usdm_filters(listing, card),
-        "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET"],
+        "orderTypes": [
+            "LIMIT",
+            "MARKET",
+            "STOP",
+            "STOP_MARKET",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
+        ],
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
         "permissionSets": ["GRID", "COPY"],
     }

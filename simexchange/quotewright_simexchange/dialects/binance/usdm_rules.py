@@ -21,9 +21,13 @@ CONDITIONAL: dict[str, Kind] = {
     "STOP_MARKET": "stop",
     "TAKE_PROFIT": "take_profit_limit",
     "TAKE_PROFIT_MARKET": "take_profit",
+    "TRAILING_STOP_MARKET": "stop",
 }
+TRAILING = "TRAILING_STOP_MARKET"
+LEAST_RATE, MOST_RATE = Decimal("0.1"), Decimal(10)
+"""How far a stop trails, in percent."""
 MOVED = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
-"""Types that /order refers to the algo endpoints; the trailing one is not served there either."""
+"""Types that /order refers to the algo endpoints."""
 TIFS: dict[str, Literal["gtc", "ioc", "fok", "gtd"]] = {
     "GTC": "gtc",
     "IOC": "ioc",
@@ -132,7 +136,7 @@ def read_algo(
     closes = parameters.flag("closePosition")
     labels = {"algo": word}
     if closes:
-        if kind in ("stop_limit", "take_profit_limit"):
+        if kind in ("stop_limit", "take_profit_limit") or word == TRAILING:
             raise ApiError(-4136, f"Target strategy invalid for orderType {word},closePosition true")
         if parameters.has("quantity"):
             raise ApiError(-4137, "Quantity must be zero with closePosition equals true.")
@@ -146,7 +150,12 @@ def read_algo(
         quantity = abs(position)
     else:
         quantity = read_quantity(parameters, listing)
-    trigger = read_price(parameters, listing, "triggerPrice")
+    trigger = None
+    if word == TRAILING:
+        labels |= _read_trailing(parameters, listing)
+        trigger = Decimal(labels["activation"]) if labels["activation"] else None
+    else:
+        trigger = read_price(parameters, listing, "triggerPrice")
     working = parameters.choice("workingType", ("CONTRACT_PRICE", "MARK_PRICE"), "CONTRACT_PRICE")
     labels["working"] = working
     tif, expire_ns = read_life(parameters, card, now_ns)
@@ -168,6 +177,18 @@ def read_algo(
         client_id=read_client_id(parameters, card, "clientAlgoId"),
         labels=labels,
     )
+
+
+def _read_trailing(parameters: Parameters, listing: Listing) -> dict[str, str]:
+    """Return by how many basis points a stop trails and from which price on, empty for at once."""
+    rate = parameters.number("callbackRate", decimals=20)
+    if rate != round(rate, 1) or not LEAST_RATE <= rate <= MOST_RATE:
+        raise ApiError(-2007, "Invalid callBack rate.")
+    name = next((one for one in ("activatePrice", "activationPrice") if parameters.has(one)), "")
+    return {
+        "trailing": str(int(rate * 100)),
+        "activation": str(read_price(parameters, listing, name)) if name else "",
+    }
 
 
 def read_life(parameters: Parameters, card: VenueCard, now_ns: int) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from quotewright_simexchange.dialects.binance.usdm_words import (
     MS_NS,
     Symbols,
     acknowledged,
+    algo_id,
     algo_json,
     is_conditional,
     is_waiting,
@@ -26,6 +27,7 @@ from quotewright_simexchange.dialects.binance.usdm_words import (
     type_word,
     venue_symbol,
 )
+from quotewright_simexchange.dialects.binance.waiting import FIRST_NUMBER, Waiting
 from quotewright_simexchange.dialects.binance.written import fixed
 from quotewright_simexchange.exchange.records import FillRecord, Listing, OrderRecord, Refused
 
@@ -49,11 +51,12 @@ UNSENT = "Param 'orderId' or 'origClientOrderId' must be sent, but both were emp
 class UsdmTrading:
     """What a key with the right to trade may do."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, symbols: Symbols) -> None:
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, symbols: Symbols, waiting: Waiting) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
         self.symbols = symbols
+        self.waiting = waiting
         self.amendments = Amendments(exchange, symbols)
         self._countdowns: dict[tuple[str, str], int] = {}
 
@@ -307,7 +310,11 @@ class UsdmTrading:
         listing = self._listing(call.parameters)
         position = self.exchange.position(call.account, listing.symbol).quantity
         request = read_algo(call.parameters, listing, self.card, call.now_ns, position)
-        record = self.exchange.place(call.account, request)
+        if "trailing" in request.labels:
+            group = self.waiting.add(call.account, [request])
+            record = group if isinstance(group, Refused) else self.waiting.record(group, group.legs[0])
+        else:
+            record = self.exchange.place(call.account, request)
         if isinstance(record, Refused):
             raise refusal(self.card, record, listing, request.side)
         self.limits.count_orders(call.account, call.now_ns)
@@ -315,12 +322,10 @@ class UsdmTrading:
 
     def cancel_algo(self, call: Call) -> object:
         listing, record = self._find_algo(call, -2011, "Unknown order sent.")
-        done = (
-            self.exchange.cancel(call.account, listing.symbol, order_id=record.order_id) if is_waiting(record) else None
-        )
+        done = self._cancel_waiting(call.account, listing, record) if is_waiting(record) and record.is_open else None
         if done is None or isinstance(done, Refused):
             raise ApiError(-2011, "Unknown order sent.")
-        return {"algoId": record.order_id, "clientAlgoId": record.client_id, "code": "200", "msg": "success"}
+        return {"algoId": algo_id(record), "clientAlgoId": record.client_id, "code": "200", "msg": "success"}
 
     def query_algo(self, call: Call) -> object:
         listing, record = self._find_algo(call, -2013, "Order does not exist.")
@@ -329,19 +334,31 @@ class UsdmTrading:
     def open_algos(self, call: Call) -> object:
         return [
             algo_json(record, listing)
-            for listing, record in self._open(call.account, call.parameters.text("symbol", ""))
-            if is_waiting(record)
+            for listing, record in self._open_algos(call.account, call.parameters.text("symbol", ""))
         ]
 
     def all_algos(self, call: Call) -> object:
         listing, records = self._history(call)
-        return [algo_json(record, listing) for record in records if is_conditional(record)]
+        held = self.waiting.held(call.account, listing.symbol, is_open=False)
+        found = [*(record for record in records if is_conditional(record)), *held]
+        return [algo_json(record, listing) for record in sorted(found, key=lambda record: record.created_ns)]
 
     def cancel_algos(self, call: Call) -> object:
-        for listing, record in self._open(call.account, venue_symbol(self._listing(call.parameters))):
-            if is_waiting(record):
-                self.exchange.cancel(call.account, listing.symbol, order_id=record.order_id)
+        for listing, record in self._open_algos(call.account, venue_symbol(self._listing(call.parameters))):
+            self._cancel_waiting(call.account, listing, record)
         return DONE
+
+    def _open_algos(self, account: str, symbol: str) -> list[tuple[Listing, OrderRecord]]:
+        found = [(listing, record) for listing, record in self._open(account, symbol) if is_waiting(record)]
+        for listing in [self.symbols.find(symbol)] if symbol else self.symbols.listings.values():
+            found += [(listing, record) for record in self.waiting.held(account, listing.symbol, is_open=True)]
+        return found
+
+    def _cancel_waiting(self, account: str, listing: Listing, record: OrderRecord) -> OrderRecord | Refused:
+        if record.order_id >= FIRST_NUMBER:
+            return self.waiting.cancel_held(record, "")
+        done: OrderRecord | Refused = self.exchange.cancel(account, listing.symbol, order_id=record.order_id)
+        return done
 
     def _find_algo(self, call: Call, code: int, text: str) -> tuple[Listing, OrderRecord]:
         parameters = call.parameters
@@ -350,7 +367,9 @@ class UsdmTrading:
         if order_id is None and not client_id:
             raise ApiError(-1102, "Param 'algoId' or 'clientAlgoId' must be sent, but both were empty/null!")
         for listing in self.symbols.listings.values():
-            found = self.exchange.order(call.account, listing.symbol, order_id=order_id, client_id=client_id)
+            held = self.waiting.find(call.account, listing.symbol, order_id, client_id)
+            real = None if order_id is None else self.waiting.real(order_id)
+            found = held or self.exchange.order(call.account, listing.symbol, order_id=real, client_id=client_id)
             if found is not None and is_conditional(found):
                 return listing, found
         raise ApiError(code, text)

@@ -15,9 +15,11 @@ from quotewright_simexchange.dialects.binance.usdm_words import (
     MS_NS,
     STP_WORDS,
     Symbols,
+    algo_id,
     algo_status,
     average,
     is_conditional,
+    is_set_off,
     is_waiting,
     price_text,
     size_text,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 LIFE_NS = 3_600 * 1_000_000_000
 NONE = 1 << 62
+TOLD_ALGO = ("triggered", "accepted")
 ZERO = Decimal(0)
 EXECUTIONS = {
     "accepted": "NEW",
@@ -161,6 +164,13 @@ class UserEvents:
         else:
             self._tell_account(event, [], _deltas(event))
 
+    def tell_order(self, event: OrderEvent) -> None:
+        """Tell of an order that stands at the door."""
+        key, listing = self.keys.by_account.get(event.account), self.symbols.of(event.order.request.symbol)
+        if listing is not None and key is not None:
+            for told in order_events(event, listing, self.exchange.now_ns):
+                self.keys.tell(key.key, told)
+
     def _tell_account(
         self, event: BalanceEvent | PositionEvent, positions: list[dict[str, Any]], assets: dict[str, Decimal | None]
     ) -> None:
@@ -211,7 +221,7 @@ def order_events(event: OrderEvent, listing: Listing, now_ns: int) -> list[dict[
     stamps = {"E": now_ns // MS_NS, "T": event.event_ns // MS_NS}
     if event.fill is not None:
         told.append({"e": "TRADE_LITE", **stamps, **_light(event.fill, record, listing)})
-    if is_conditional(record) and (is_waiting(record) or event.what == "triggered" or not record.is_open):
+    if is_conditional(record) and (is_waiting(record) or event.what in TOLD_ALGO or not record.is_open):
         told.append({"e": "ALGO_UPDATE", **stamps, "o": algo_event(record, listing)})
     if not is_waiting(record):
         told.append({"e": "ORDER_TRADE_UPDATE", **stamps, "o": order_event(event, listing)})
@@ -271,7 +281,7 @@ def algo_event(record: OrderRecord, listing: Listing) -> dict[str, Any]:
     request = record.request
     return {
         "caid": record.client_id,
-        "aid": record.order_id,
+        "aid": algo_id(record),
         "at": "CONDITIONAL",
         "o": request.labels["algo"],
         "s": venue_symbol(listing),
@@ -280,10 +290,10 @@ def algo_event(record: OrderRecord, listing: Listing) -> dict[str, Any]:
         "f": tif_word(record),
         "q": size_text(listing, record.quantity),
         "X": algo_status(record),
-        "ai": str(record.order_id) if record.is_triggered else "",
+        "ai": str(record.order_id) if is_set_off(record) else "",
         "ap": fixed(average(record), listing.price_decimals + 4),
         "aq": size_text(listing, record.filled),
-        "act": type_word(record) if record.is_triggered else "0",
+        "act": type_word(record) if is_set_off(record) else "0",
         "tp": price_text(listing, request.trigger),
         "p": price_text(listing, request.price),
         "V": STP_WORDS.get(request.stp, "NONE"),
@@ -292,7 +302,7 @@ def algo_event(record: OrderRecord, listing: Listing) -> dict[str, Any]:
         "cp": request.labels.get("close") == "true",
         "pP": False,
         "R": request.reduce_only,
-        "tt": record.working_ns // MS_NS if record.is_triggered else 0,
+        "tt": record.working_ns // MS_NS if is_set_off(record) else 0,
         "gtd": request.expire_ns // MS_NS,
         "rm": record.reason if record.status == "rejected" else "",
     }

@@ -135,7 +135,26 @@ def is_conditional(record: OrderRecord) -> bool:
 
 def is_waiting(record: OrderRecord) -> bool:
     """Return whether *record* is a conditional order that never became an order: it stands on the algo side only."""
-    return is_conditional(record) and not record.is_triggered
+    return is_conditional(record) and not is_set_off(record)
+
+
+def is_set_off(record: OrderRecord) -> bool:
+    """Return whether a conditional order has become an order."""
+    return record.is_triggered or "set_off" in record.request.labels
+
+
+def algo_id(record: OrderRecord) -> int:
+    """Return its number on the algo side: the order's own, unless the door held it."""
+    return int(record.request.labels.get("as", record.order_id))
+
+
+def trailing_json(record: OrderRecord, listing: Listing) -> dict[str, Any]:
+    """Return what only a trailing stop has."""
+    labels = record.request.labels
+    if "trailing" not in labels:
+        return {}
+    start = Decimal(labels["activation"]) if labels["activation"] else None
+    return {"activatePrice": price_text(listing, start), "callbackRate": f"{Decimal(labels['trailing']) / 100:f}"}
 
 
 def status_word(record: OrderRecord) -> str:
@@ -206,7 +225,7 @@ def acknowledged(record: OrderRecord, listing: Listing) -> dict[str, Any]:
 
 def algo_status(record: OrderRecord) -> str:
     """Return the state of a conditional order on the algo side."""
-    if not record.is_triggered:
+    if not is_set_off(record):
         return {"untriggered": "NEW", "canceled": "CANCELED", "rejected": "REJECTED"}.get(record.status, "EXPIRED")
     return "TRIGGERED" if record.is_open else "FINISHED"
 
@@ -215,7 +234,7 @@ def algo_json(record: OrderRecord, listing: Listing) -> dict[str, Any]:
     """Return a conditional order as the algo endpoints tell it."""
     request = record.request
     return {
-        "algoId": record.order_id,
+        "algoId": algo_id(record),
         "clientAlgoId": record.client_id,
         "algoType": "CONDITIONAL",
         "orderType": request.labels["algo"],
@@ -225,7 +244,7 @@ def algo_json(record: OrderRecord, listing: Listing) -> dict[str, Any]:
         "timeInForce": tif_word(record),
         "quantity": size_text(listing, record.quantity),
         "algoStatus": algo_status(record),
-        "actualOrderId": str(record.order_id) if record.is_triggered else "",
+        "actualOrderId": str(record.order_id) if is_set_off(record) else "",
         "actualPrice": fixed(average(record), listing.price_decimals + 4),
         "triggerPrice": price_text(listing, request.trigger),
         "price": price_text(listing, request.price),
@@ -238,6 +257,7 @@ def algo_json(record: OrderRecord, listing: Listing) -> dict[str, Any]:
         "reduceOnly": request.reduce_only,
         "createTime": record.created_ns // MS_NS,
         "updateTime": record.updated_ns // MS_NS,
-        "triggerTime": record.working_ns // MS_NS if record.is_triggered else 0,
+        "triggerTime": record.working_ns // MS_NS if is_set_off(record) else 0,
+        **trailing_json(record, listing),
         "goodTillDate": request.expire_ns // MS_NS,
     }

@@ -228,7 +228,9 @@ def test_a_conditional_order_stands_on_the_algo_side_until_it_is_triggered(clien
     [
         ({"algoType": "VP"}, -1130),
         ({"type": "LIMIT"}, -1116),
-        ({"type": "TRAILING_STOP_MARKET"}, -1116),
+        ({"type": "TRAILING_STOP_MARKET"}, -1102),
+        ({"type": "TRAILING_STOP_MARKET", "callbackRate": "10.1"}, -2007),
+        ({"type": "TRAILING_STOP_MARKET", "callbackRate": "1", "closePosition": "true"}, -4136),
         ({"triggerPrice": ""}, -1102),
         ({"workingType": "INDEX"}, -1130),
         ({"closePosition": "true"}, -4137),

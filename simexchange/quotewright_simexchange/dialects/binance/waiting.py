@@ -1,4 +1,4 @@
-"""Orders that the spot door itself holds: legs of order lists that wait for another one, and stops that trail.
+"""Orders that a door itself holds: legs of order lists that wait for another one, and stops that trail.
 
 The exchange knows an order from the moment at which it works. Until then it stands here under a number of the door's
 own, which it keeps: what waits locks no funds, so that both sides of a one-cancels-the-other lock them once.
@@ -6,20 +6,19 @@ own, which it keeps: what waits locks no funds, so that both sides of a one-canc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
-from quotewright_simexchange.dialects.binance.spot_events import execution_report, list_status
-from quotewright_simexchange.dialects.binance.users import UserHub
 from quotewright_simexchange.exchange.records import (
     ZERO,
     Event,
     OrderEvent,
     OrderRecord,
     OrderRequest,
+    ReferenceEvent,
     Refused,
     TradeEvent,
 )
@@ -76,12 +75,17 @@ class Group:
     is_done: bool = False
 
 
+TellList: TypeAlias = "Callable[[Group, list[OrderRecord]], None]"
+
+
 class Waiting:
     """The groups of a door; told by the exchange's events what begins and ends in them."""
 
-    def __init__(self, exchange: Exchange, users: UserHub) -> None:
+    def __init__(self, exchange: Exchange, tell: Callable[[OrderEvent], None], tell_list: TellList | None) -> None:
         self.exchange = exchange
-        self.users = users
+        self.tell = tell
+        """Told what happens to an order while it stands at the door."""
+        self.tell_list = tell_list
         self.groups: dict[int, Group] = {}
         self._active: dict[int, Group] = {}
         self._legs: dict[int, tuple[Group, Leg]] = {}
@@ -240,7 +244,10 @@ class Waiting:
     def _take(self, event: Event) -> None:
         if isinstance(event, TradeEvent):
             if self._active:
-                self._watch(event)
+                self._watch(event.symbol, event.price, "CONTRACT_PRICE")
+        elif isinstance(event, ReferenceEvent):
+            if self._active and event.mark is not None:
+                self._watch(event.symbol, event.mark, "MARK_PRICE")
         elif isinstance(event, OrderEvent):
             labels = event.order.request.labels
             if "group" in labels:
@@ -289,15 +296,17 @@ class Waiting:
             else:
                 self._place(group, leg, leg.request)
 
-    def _watch(self, event: TradeEvent) -> None:
+    def _watch(self, symbol: str, price: Decimal, source: str) -> None:
         for group in list(self._active.values()):
-            if group.symbol != event.symbol:
+            if group.symbol != symbol:
                 continue
             for leg in group.legs:
-                if leg.status == "waiting" and self._is_met(leg, event.price):
+                is_asked = leg.request.labels.get("working", "CONTRACT_PRICE") == source
+                if is_asked and leg.status == "waiting" and self._is_met(leg, price):
                     self._end(group, leg, "OCO_TRIGGER")
                     request = leg.request
-                    working = attrs.evolve(request, type=WORKING[request.type], trigger=None)
+                    labels = {**request.labels, "set_off": str(self.exchange.now_ns)}
+                    working = attrs.evolve(request, type=WORKING[request.type], trigger=None, labels=labels)
                     self._place(group, leg, working)
                     break
 
@@ -309,7 +318,8 @@ class Waiting:
             assert request.trigger is not None
             return price >= request.trigger if is_rising else price <= request.trigger
         if leg.extreme is None:
-            started = request.trigger is None or (price >= request.trigger if is_rising else price <= request.trigger)
+            from_above = is_rising == ("activation" not in request.labels)
+            started = request.trigger is None or (price >= request.trigger if from_above else price <= request.trigger)
             leg.extreme = price if started else None
             return False
         share = int(trailing) / BIPS
@@ -355,7 +365,10 @@ class Waiting:
             created_ns=now_ns,
             updated_ns=now_ns,
         )
-        leg.request = attrs.evolve(request, client_id=leg.held.client_id)
+        leg.request = attrs.evolve(
+            request, client_id=leg.held.client_id, labels={**request.labels, "as": str(leg.number)}
+        )
+        leg.held = attrs.evolve(leg.held, request=leg.request)
         self._legs[leg.number] = group, leg
 
     def _end(self, group: Group, but: Leg | None, why: str) -> None:
@@ -400,10 +413,8 @@ class Waiting:
             cause=cause,
             event_ns=self.exchange.now_ns,
         )
-        self.users.tell(group.account, lambda time: execution_report(event, time))
+        self.tell(event)
 
     def _tell_list(self, group: Group) -> None:
-        if group.contingency:
-            now_ns = self.exchange.now_ns
-            orders = [self.record(group, leg) for leg in group.legs]
-            self.users.tell(group.account, lambda time: list_status(group, orders, now_ns, time))
+        if group.contingency and self.tell_list is not None:
+            self.tell_list(group, [self.record(group, leg) for leg in group.legs])
