@@ -107,7 +107,8 @@ def tell(event: Event) -> str:
         line += f"{order.request.symbol} at {price}, {order.filled} filled, {order.status}"
         return f"{line} ({order.reason})" if order.reason else line
     if isinstance(event, BalanceEvent):
-        told = ", ".join(f"{name} {free}+{locked}" for name, (free, locked) in sorted(event.balances.items()))
+        held = sorted(event.balances.items())
+        told = ", ".join(f"{name} {free.normalize():f}+{locked.normalize():f}" for name, (free, locked) in held)
         return f"{event.account} balances ({event.why}): {told}"
     if isinstance(event, TradeEvent):
         return f"{event.symbol} trade {event.trade_id}: {event.side} {event.quantity} at {event.price}"

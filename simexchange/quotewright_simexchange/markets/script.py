@@ -9,7 +9,6 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from quotewright.config.structure import suggestion
 from quotewright.errors import InputError
 
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
@@ -269,6 +268,8 @@ class _Line:
         elif len(words) == 2 and words[0] == "settles":
             self._add("settle", symbol=symbol, price=number(words[1], self.where, "price"))
         else:
+            from quotewright.config.structure import suggestion
+
             told = self.words[1:2] + self.words[:1]
             hint = next((found for word in told if word not in VERBS and (found := suggestion(word, VERBS))), "")
             raise self.bad(f"this is not understood{hint}; expected {FORMS}; came")

@@ -76,11 +76,15 @@ def as_table(server: Server, accounts: Mapping[str, Mapping[str, Any]], more: Ma
     for name, what, value in rows:
         lines.append(f"{'' if name == before else name:<16} {what:<7} {value}")
         before = name or before
-    trades = ", ".join(f"{symbol} {phase}" for symbol, phase in server.control.status()["instruments"].items())
-    lines.append(f"{'instruments':<16} {'':<7} {trades}")
+    names = (f"{one.symbol} ({one.name})" for one in server.exchange.listings.values())
+    lines.append(f"{'instruments':<16} {'':<7} {', '.join(names)}")
     first = next(iter(accounts.values()))
-    for client, code in list(server.control.snippets(first["api_key"], first["api_secret"]).items())[:1]:
+    pieces = server.control.snippets(first["api_key"], first["api_secret"])
+    for client, code in list(pieces.items())[:1]:
         lines += ["", f"# {client}", code.rstrip()]
+    if len(pieces) > 1:
+        add = f"quotewright exchange account add NAME --control {server.control_url} --token {server.token}"
+        lines += ["", f"# another account, with code to paste for {', '.join(list(pieces)[1:4])} and others", add]
     return "\n".join([*lines, "", "Ctrl-C ends it."])
 
 

@@ -18,7 +18,9 @@ from quotewright_simexchange.exchange.records import Listing
 from quotewright_simexchange.server.settings import start_of
 
 if TYPE_CHECKING:
+    from quotewright.model.cards import VenueCard
     from quotewright.model.instrument import Instrument
+    from quotewright.plugin.registry import PluginSet
     from quotewright.tape.tape import Tape, TapeFile
     from quotewright_simexchange.doors import Dialect
     from quotewright_simexchange.exchange.exchange import Exchange
@@ -236,13 +238,38 @@ def close_market(market: MarketDriver | None) -> None:
         tape.close()
 
 
+class Cards(Mapping[str, "VenueCard"]):
+    """The venue cards that are installed, each read when it is asked for."""
+
+    def __init__(self, plugins: PluginSet) -> None:
+        from quotewright.cli.venues import card_names
+
+        self._plugins = plugins
+        self._names = list(card_names(plugins))
+        self._read: dict[str, VenueCard] = {}
+
+    def __getitem__(self, name: str) -> VenueCard:
+        from quotewright.cli.venues import card_named
+
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = card_named(self._plugins, name)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def open_dialects(names: Sequence[str], exchange: Exchange, plugins_dir: Sequence[Path] = ()) -> list[Dialect]:
     """Return the dialects called *names*, each with all venue cards that are installed."""
-    from quotewright.cli.venues import card_named, card_names
     from quotewright.plugin.registry import PluginSet
 
     plugins = PluginSet.discover(list(plugins_dir))
-    cards = {name: card_named(plugins, name) for name in card_names(plugins)}
+    cards = Cards(plugins)
     made = [plugins.get("dialects", name)(exchange, cards) for name in names]
     if not any(one.doors() for one in made):
         listed = ", ".join(one.name for one in exchange.listings.values())

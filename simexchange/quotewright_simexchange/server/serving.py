@@ -53,8 +53,11 @@ class Server:
     ) -> None:
         if not is_loopback_host(host) and not (allow_remote and token):
             raise ConfigError(
-                f"host {host} can be reached from other machines: give --allow-remote and a token, or leave --host out"
+                f"host {host} can be reached from other machines: that needs --allow-remote and --token TOKEN; give "
+                "both, or leave --host out"
             )
+        if token and not (token.isascii() and token.isprintable() and " " not in token):
+            raise ConfigError("token: should be of ASCII letters, digits and signs, without spaces; headers carry it")
         self.exchange = exchange
         self.dialects = list(dialects)
         self.markets = list(markets)

@@ -6,14 +6,20 @@ import subprocess
 import sys
 import time
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
-from quotewright_simexchange.testing import Watched, seed_of
+from quotewright_simexchange.testing import ExchangeDoors, Watched, seed_of
 
 pytest_plugins = ["pytester"]
-IS_INSTALLED = any(found.name == "quotewright_exchange" for found in entry_points(group="pytest11"))
-"""Not so in an editable installation that is older than the plugin: its tests name the module instead."""
+ROOT = Path(__file__).resolve().parents[3]
+IS_INSTALLED = any(
+    found.name == "quotewright_exchange" and found.dist is not None and Path(str(found.dist.locate_file(""))) != ROOT
+    for found in entry_points(group="pytest11")
+)
+"""Not so in an editable installation that is older than the plugin, even where a build has left its traces in the
+tree: its tests name the module instead."""
 PLUGIN = ("-p", "no:cacheprovider", *(() if IS_INSTALLED else ("-p", "quotewright_simexchange.pytest_plugin")))
 
 
@@ -102,9 +108,13 @@ def test_parallel_tests_do_not_collide_and_have_the_same_seeds(pytester: pytest.
         def test_alone(local_exchange, number):
             assert not local_exchange.accounts
             local_exchange.open_account("us")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_served(exchange_doors, local_exchange, number):
+            assert exchange_doors.call(lambda: list(local_exchange.accounts)) == ["trader"]
         """
     )
-    pytester.runpytest_subprocess(*PLUGIN, "-n", "2").assert_outcomes(passed=6)
+    pytester.runpytest_subprocess(*PLUGIN, "-n", "2").assert_outcomes(passed=8)
 
 
 def test_tests_that_do_not_ask_pay_nothing():
@@ -127,6 +137,33 @@ def test_a_new_exchange_costs_under_a_tenth_of_a_second():
         Watched.make(seed, accounts={"us": {"USDT": 1000}})
         took.append(time.process_time() - began)
     assert min(took) < 0.1
+
+
+def test_a_served_exchange_costs_under_a_tenth_of_a_second():
+    took = []
+    for seed in range(5):
+        began = time.process_time()
+        with ExchangeDoors.serving(Watched.make(seed).exchange, "binance"):
+            took.append(time.process_time() - began)
+    assert min(took) < 0.1
+
+
+def test_a_failing_test_of_served_doors_shows_what_clients_did(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        from decimal import Decimal
+        import httpx
+
+        def test_wrong(local_exchange, exchange_doors):
+            exchange_doors.call(local_exchange.open_account, "late")
+            exchange_doors.call(local_exchange.deposit, "late", "USDT", Decimal(12))
+            root = exchange_doors.addresses["binance-spot"]["rest"]
+            assert httpx.get(root + "/api/v3/depth?symbol=BTCUSDT", trust_env=False).json()["bids"]
+        """
+    )
+    result = pytester.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed *, market time +*s, * events", "*late balances (deposit): USDT 12+0"])
 
 
 def test_the_exchange_is_served_over_sockets(pytester: pytest.Pytester):

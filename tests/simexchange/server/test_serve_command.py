@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -164,7 +165,36 @@ def test_a_port_that_is_taken_is_told(capsys):
     assert f"127.0.0.1 port {port} cannot be listened on" in capsys.readouterr().err
 
 
+def test_a_person_reads_addresses_keys_and_what_to_do_next():
+    with served("--market", "none", "--speed", "step") as (process, line):
+        lines = [line]
+        while not lines[-1].startswith("Ctrl-C"):
+            lines.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    told, lines = "".join(lines), [one.rstrip("\n") for one in lines]
+    assert re.fullmatch(r"binance-spot     rest    http://127\.0\.0\.1:\d+", lines[0])
+    assert [text.split()[0] for text in lines[3:7:3]] == ["binance-usdm", "control"]
+    assert any(text.startswith("account trader   key     ") for text in lines)
+    assert "BTCUSDT (BTC-USDT.spot@binance), BTCUSDT:PERP (BTC-USDT.perp@binance)" in told
+    assert len(lines) <= 24, "it should fit a terminal"
+    assert any(text.startswith('curl "http://127.0.0.1:') for text in lines)
+    assert re.search(r"^quotewright exchange account add NAME --control http://\S+ --token \S+$", told, re.MULTILINE)
+    assert lines[-1] == "Ctrl-C ends it."
+    assert errors == "stopped; nobody came\n"
+
+
+def test_two_exchanges_at_once_do_not_meet():
+    with served("--json") as (_, one), served("--json", "--seed", "0") as (_, other):
+        first, second = json.loads(one), json.loads(other)
+    urls = {told[door]["rest"] for told in (first, second) for door in ("binance-spot", "binance-usdm")}
+    assert len(urls) == 4
+    assert first["control"]["token"] != second["control"]["token"]
+
+
 WRONG = {
+    "a token that no header carries": (["--token", "caf\u00e9"], "should be of ASCII letters"),
+    "a remote host without a token": (["--host", "0.0.0.0", "--allow-remote"], "--token TOKEN; give both"),
     "a time that is none": (["--start", "soon"], "such as 2026-01-01T00:00:00Z"),
     "accounts and a balance": (["--account", "ann", "--balance", "USDT=5"], "--balance is for the account trader"),
     "another host": (["--host", "0.0.0.0"], "--allow-remote"),

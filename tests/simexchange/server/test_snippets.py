@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from quotewright.cli.main import main
@@ -19,6 +20,7 @@ from quotewright_simexchange.server.settings import Settings
 
 ADDRESS = re.compile(r"(?:https?|wss?)://[^/\"' ]+")
 DOORS = {
+    "curl": {"binance-spot", "binance-usdm"},
     "ccxt": {"binance-spot", "binance-usdm"},
     "python-binance": {"binance-spot", "binance-usdm"},
     "binance-connector": {"binance-spot"},
@@ -109,7 +111,7 @@ def test_there_is_a_piece_for_every_client_and_each_names_its_doors_alone(told):
         assert {roots[found] for found in ADDRESS.findall(code)} == DOORS[client], client
 
 
-@pytest.mark.parametrize("client", [client for client in DOORS if not client.startswith("quotewright")])
+@pytest.mark.parametrize("client", [one for one in DOORS if one != "curl" and not one.startswith("quotewright")])
 def test_code_is_python_that_reads_as_it_is(client, told):
     code = told[1][client]
     assert ast.parse(code).body
@@ -137,6 +139,13 @@ def test_the_pieces_run_where_their_client_is(client, told):
     script = f"{told[1][client]}\n{use}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_first_piece_shows_both_books(told):
+    for line in told[1]["curl"].splitlines():
+        url = line.removeprefix('curl "').removesuffix('"')
+        book = httpx.get(url, trust_env=False).json()
+        assert len(book["bids"]) == len(book["asks"]) == 5
 
 
 def test_with_a_certificate_the_pieces_say_what_to_trust():

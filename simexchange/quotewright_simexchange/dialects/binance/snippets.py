@@ -14,7 +14,15 @@ def snippets(addresses: Addresses, key: str, secret: str, symbols: Mapping[str, 
     spot, usdm = addresses.get(SPOT), addresses.get(USDM)
     if spot is None and usdm is None:
         return {}
-    found = {"ccxt": _ccxt(spot, usdm, key, secret), "python-binance": _python_binance(spot, usdm, key, secret)}
+    found = {
+        "curl": "".join(
+            f'curl "{addresses[door]["rest"]}{path}?symbol={symbols[door]}&limit=5"\n'
+            for door, path in ((SPOT, "/api/v3/depth"), (USDM, "/fapi/v1/depth"))
+            if door in addresses
+        ),
+        "ccxt": _ccxt(spot, usdm, key, secret),
+        "python-binance": _python_binance(spot, usdm, key, secret),
+    }
     if spot is not None:
         found["binance-connector"] = (
             f'from binance.spot import Spot\nclient = Spot("{key}", "{secret}", base_url="{spot["rest"]}")\n'
