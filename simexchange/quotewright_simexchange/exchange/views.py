@@ -92,7 +92,7 @@ class Views:
         end_ns: int | None = None,
         limit: int = 500,
     ) -> list[OrderRecord]:
-        """Return orders, ended ones too, oldest first: the last *limit*, or the first from *from_id* or *start_ns* on."""
+        """Return orders, ended ones too, oldest first: the last *limit*, or the first from *from_id* or *start_ns*."""
         found = self._store.history(account, symbol, from_id or 0, start_ns, end_ns)
         return found[:limit] if from_id is not None or start_ns else found[-limit:] if limit else []
 
