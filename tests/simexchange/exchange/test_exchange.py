@@ -275,7 +275,7 @@ def test_statistics_are_those_of_a_day_of_market_time() -> None:
 
 def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (Path(__file__).parents[3] / "docs" / "exchange.md").read_text(encoding="utf-8")
-    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    code = "".join(block.split("```", 1)[0] for block in page.split("```python\n")[1:])
     exec(compile(code, "docs/exchange.md", "exec"), {})
     told = capsys.readouterr().out
     assert "OrderEvent(account='ann'" in told
