@@ -251,7 +251,9 @@ class Waiting:
         elif isinstance(event, OrderEvent):
             labels = event.order.request.labels
             if "group" in labels:
-                group = self.groups[int(labels["group"])]
+                group = self.groups.get(int(labels["group"]))
+                if group is None or group.symbol != event.order.request.symbol:
+                    return  # another door's: every door counts its own, and no two have an instrument in common
                 leg = group.legs[int(labels["leg"])]
                 leg.order_id, leg.held = event.order.order_id, None
                 self._real[event.order.order_id] = group, leg

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from quotewright.model.cards import load_card
+from quotewright_simexchange.dialects.binance.auth import sign
 from quotewright_simexchange.dialects.binance.dialect import SPOT_CARD, USDM_CARD, BinanceDialect
 from quotewright_simexchange.doors import Door, HttpRequest
 from quotewright_simexchange.exchange.exchange import Exchange
@@ -52,3 +53,28 @@ def test_each_door_shows_its_own_instruments() -> None:
     ]
     assert [trade["price"] for trade in got(doors["binance-usdm"], "/fapi/v1/trades", "symbol=BTCUSDT")] == ["200.000"]
     assert [frame["p"] for frame in wire.taken() if frame.get("e") == "trade"] == ["100.00000000"]
+
+
+def test_a_list_of_one_door_is_nothing_to_the_other() -> None:
+    spot = listing()
+    settings = {"kind": "linear", "tick": "0.1", "lot": "0.001", "base": "BTC", "quote": "USDT"}
+    perp = attrs.evolve(spot, symbol="BTCUSDT:PERP", kind="linear", settings=settings)
+    exchange = Exchange([spot, perp], start_ns=START)
+    exchange.open_account("ann", {"BTC": Decimal(10), "USDT": Decimal(100_000)})
+    exchange.add_key("ann", "ann-key", "ann-secret")
+    cards = {SPOT_CARD: load_card(CARDS / "binance-spot.toml"), USDM_CARD: load_card(CARDS / "binance-usdm.toml")}
+    doors = BinanceDialect(exchange, cards).doors()
+
+    def sent(verb: str, path: str, text: str) -> Any:
+        text += f"&timestamp={START // 1_000_000}"
+        query = f"{text}&signature={sign('ann-secret', text.encode())}".encode()
+        return json.loads(
+            doors["binance-spot"].http(HttpRequest(verb, path, query, b"", {"x-mbx-apikey": "ann-key"}), START).body
+        )
+
+    pair = "aboveType=LIMIT_MAKER&abovePrice=110&belowType=STOP_LOSS&belowStopPrice=90"
+    made = sent("POST", "/api/v3/orderList/oco", f"symbol=BTCUSDT&side=SELL&quantity=1&{pair}")
+    assert made["listOrderStatus"] == "EXECUTING"
+    sent("DELETE", "/api/v3/openOrders", "symbol=BTCUSDT")
+    (listed,) = sent("GET", "/api/v3/allOrderList", "limit=5")
+    assert listed["listOrderStatus"] == "ALL_DONE"
