@@ -326,3 +326,15 @@ def test_a_waiting_order_can_be_amended_and_has_no_price_until_it_gets_one() -> 
         record = exchange.amend("ann", "BTCUSDT", order_id=waits.order_id, **change)
         assert isinstance(record, OrderRecord)
         assert (record.status, record.quantity, record.price) == ("untriggered", Decimal(3), price)
+
+
+def test_what_is_asked_for_from_a_time_on_begins_there() -> None:
+    exchange, _ = opened()
+    start = exchange.now_ns
+    for step in range(4):
+        placed(exchange, "ann", "sell", "1@100")
+        placed(exchange, "bob", "buy", "1@100")
+        exchange.advance(start + 10 * (step + 1))
+    fills = exchange.fills("bob", "BTCUSDT", start_ns=start + 10, limit=2)
+    orders = exchange.orders("ann", "BTCUSDT", start_ns=start + 10, limit=2)
+    assert ([fill.trade_id for fill in fills], [record.order_id for record in orders]) == ([2, 3], [3, 5])
