@@ -6,8 +6,9 @@ and told again, and may not be above what the instrument's initial margin allows
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from quotewright_simexchange.exchange.records import Listing
 
 ZERO = Decimal(0)
+Tell: TypeAlias = "Callable[[str, dict[str, Any]], None]"
 USUAL_LEVERAGE = 20
 MOST_NOTIONAL = 100_000_000
 
@@ -61,11 +63,13 @@ class Holding:
 class UsdmAccounts:
     """What a key may read of its account, and set."""
 
-    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, symbols: Symbols) -> None:
+    def __init__(self, exchange: Exchange, card: VenueCard, limits: Limits, symbols: Symbols, tell: Tell) -> None:
         self.exchange = exchange
         self.card = card
         self.limits = limits
         self.symbols = symbols
+        self.tell = tell
+        """Tells an account's listeners of a change that no command of the exchange made."""
         self.leverages: dict[tuple[str, str], int] = {}
 
     def endpoints(self) -> dict[tuple[str, str], Endpoint]:
@@ -422,6 +426,16 @@ class UsdmAccounts:
         if not 1 <= leverage <= self.most_leverage(listing):
             raise ApiError(-4028, f"Leverage {leverage} is not valid")
         self.leverages[call.account, listing.symbol] = leverage
+        now_ms = self.exchange.now_ns // MS_NS
+        self.tell(
+            call.account,
+            {
+                "e": "ACCOUNT_CONFIG_UPDATE",
+                "E": now_ms,
+                "T": now_ms,
+                "ac": {"s": venue_symbol(listing), "l": leverage},
+            },
+        )
         return {
             "leverage": leverage,
             "maxNotionalValue": str(MOST_NOTIONAL),

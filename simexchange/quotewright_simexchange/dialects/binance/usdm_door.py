@@ -82,7 +82,7 @@ class UsdmDoor(RestDoor):
         self.events = UserEvents(exchange, self.symbols, self.keys)
         self.waiting = Waiting(exchange, self.events.tell_order, None)
         self.trading = UsdmTrading(exchange, card, self.limits, self.symbols, self.waiting)
-        self.accounts = UsdmAccounts(exchange, card, self.limits, self.symbols)
+        self.accounts = UsdmAccounts(exchange, card, self.limits, self.symbols, self.events.tell)
         self.hub = UsdmHub(exchange, self.symbols, self.market, self.tapes, self.note_unserved)
         self.users = UserHub()
         nothing = Endpoint(lambda _: [], 1, "key")

@@ -164,6 +164,12 @@ class UserEvents:
         else:
             self._tell_account(event, [], _deltas(event))
 
+    def tell(self, account: str, event: dict[str, Any]) -> None:
+        """Tell those who listen to *account* an event that the door made."""
+        key = self.keys.by_account.get(account)
+        if key is not None:
+            self.keys.tell(key.key, event)
+
     def tell_order(self, event: OrderEvent) -> None:
         """Tell of an order that stands at the door."""
         key, listing = self.keys.by_account.get(event.account), self.symbols.of(event.order.request.symbol)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from quotewright_simexchange.dialects.binance.auth import sign
 from quotewright_simexchange.dialects.binance.dialect import SPOT_CARD, BinanceDialect
 from quotewright_simexchange.dialects.binance.spot import SpotDoor
 from quotewright_simexchange.dialects.binance.usdm_door import UsdmDoor
+from quotewright_simexchange.server.opening import listing_of
 from tests.simexchange.dialects.binance.usdm_client import CARD as USDM
 from tests.simexchange.dialects.binance.usdm_client import Client
 from tests.simexchange.dialects.binance.world import CARD as SPOT
@@ -169,3 +171,12 @@ def test_how_many_amends_and_orders_at_once_there_are_is_the_cards() -> None:
     given = {"symbol": "BTCUSDT", "orderId": placed["orderId"], "side": "BUY", "price": "40000.0"}
     client.ask("PUT", "v1/order", **given, quantity="0.02")
     assert client.fail("PUT", "v1/order", **given, quantity="0.03")[1] == -5026
+
+
+def test_an_instrument_without_fees_of_its_own_has_those_of_the_cards_first_line() -> None:
+    for name, path in (("BTC-USDT.spot", SPOT), ("BTC-USDT.perp", USDM)):
+        first = load_card(path).fees[0]
+        settings = listing_of(name, "binance")[0].settings
+        assert [Decimal(str(settings[key])) for key in ("maker_fee", "taker_fee")] == [
+            rate.fraction for rate in (first.maker, first.taker)
+        ]

@@ -132,3 +132,11 @@ def test_a_leverage_is_kept(client: Client) -> None:
     assert client.ask("GET", "v1/leverageBracket")[0]["brackets"][0]["initialLeverage"] == 20
     rates = client.ask("GET", "v1/commissionRate", symbol="BTCUSDT")
     assert (rates["makerCommissionRate"], rates["takerCommissionRate"]) == ("0.000200", "0.000500")
+
+
+def test_a_new_leverage_is_told(client: Client) -> None:
+    key = client.ask("POST", "v1/listenKey", signed=False)["listenKey"]
+    _, wire = client.connect(f"/private/ws/{key}")
+    client.ask("POST", "v1/leverage", symbol="BTCUSDT", leverage=7)
+    [told] = wire.taken()
+    assert (told["e"], told["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": "BTCUSDT", "l": 7})
