@@ -253,6 +253,7 @@ async def spot_only(one: Session) -> None:
     await one.run("cancel_all_orders of stops", lambda: own.cancel_all_orders(symbol))
     await one.run("fetch_trading_fee", lambda: own.fetch_trading_fee(symbol), lambda found: found["maker"] is not None)
     await one.run("fetch_trading_fees", own.fetch_trading_fees, lambda found: symbol in found)
+    await one.run("fetch_status", own.fetch_status, lambda found: found["status"] == "ok")
 
 
 async def usdm_only(one: Session) -> None:

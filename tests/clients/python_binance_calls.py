@@ -140,6 +140,9 @@ async def spot(one: Session) -> None:
     await one.run("get_all_coins_info", lambda found: {each["coin"] for each in found} >= {"BTC", "USDT"})
     await one.run("get_account_api_permissions", lambda found: found["enableReading"])
     await one.run("get_current_order_count", len)
+    await one.run("get_system_status", lambda found: found["status"] == 0)
+    await one.run("get_account_status", lambda found: found["data"] == "Normal")
+    await one.run("get_user_asset", len)
     await one.run("create_test_order", lambda found: found == {}, **order)
     placed = await one.run("create_order", lambda found: found["status"] == "NEW", **order) or {"orderId": 0}
     number = placed["orderId"]
