@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 UNKNOWN_ORDER = ApiError(-2011, "Unknown order sent.")
 NO_ORDER = ApiError(-2013, "Order does not exist.")
 MOST_TIME = 1 << 43
+LONGEST_NS = 24 * 3_600 * 1_000_000_000
 Fees: TypeAlias = "Callable[[str, str], tuple[Decimal, Decimal]]"
 """Maker and taker rate by account and symbol."""
 
@@ -267,7 +268,7 @@ class SpotTrading:
         parameters = call.parameters
         symbol = find_symbol(self.exchange, parameters)
         account, from_id = self._account(call), parameters.integer("orderId") if parameters.has("orderId") else None
-        start_ns, end_ns = in_ns(parameters.integer("startTime", 0)), in_ns(parameters.integer("endTime", MOST_TIME))
+        start_ns, end_ns = _times(parameters)
         limit = parameters.integer("limit", 500, low=1, high=1000)
         held = [
             order
@@ -293,13 +294,14 @@ class SpotTrading:
     def my_trades(self, call: Call) -> object:
         parameters = call.parameters
         symbol = find_symbol(self.exchange, parameters)
+        start_ns, end_ns = _times(parameters)
         fills = self.exchange.fills(
             self._account(call),
             symbol,
             order_id=self.waiting.real(parameters.integer("orderId")) if parameters.has("orderId") else None,
             from_id=parameters.integer("fromId") if parameters.has("fromId") else None,
-            start_ns=in_ns(parameters.integer("startTime", 0)),
-            end_ns=in_ns(parameters.integer("endTime", MOST_TIME)),
+            start_ns=start_ns,
+            end_ns=end_ns,
             limit=parameters.integer("limit", 500, low=1, high=1000),
         )
         return [fill_json(fill, self.waiting.shown(fill.order_id), call) for fill in fills]
@@ -419,6 +421,15 @@ def _ids(parameters: Parameters, id_name: str, client_name: str) -> tuple[int | 
     if number is None and not client_id:
         raise ApiError(-1102, f"Param '{client_name}' or '{id_name}' must be sent, but both were empty/null!")
     return number, client_id
+
+
+def _times(parameters: Parameters) -> tuple[int, int]:
+    """Return between which times is asked, a day apart at most if both are stated."""
+    start_ns = in_ns(parameters.integer("startTime", 0))
+    end_ns = in_ns(parameters.integer("endTime", MOST_TIME))
+    if parameters.has("startTime") and parameters.has("endTime") and end_ns - start_ns > LONGEST_NS:
+        raise ApiError(-1127, "More than 24 hours between startTime and endTime.")
+    return start_ns, end_ns
 
 
 def _open_weight(parameters: Parameters) -> int:
