@@ -96,6 +96,13 @@ class Door:
         """Return whether *frame* tells an account's own event; answers to requests are none."""
         return False
 
+    def placed(self, message: HttpRequest | bytes) -> tuple[str, ...]:
+        """Return the client ids of the orders that a request or a frame asks to place; nothing is carried out.
+
+        For those who watch what clients send: a simulated world sees by it that no order is sent twice.
+        """
+        return ()
+
     def refusal(self, status: int, retry_after: int, now_ns: int) -> HttpResponse:
         """Return how the venue, or what stands before it, refuses a request with *status* (429, 418, 5xx)."""
         headers = {"Retry-After": str(retry_after)} if status in (418, 429) else {}

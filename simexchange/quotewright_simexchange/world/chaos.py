@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from quotewright.cli.options import RunOptions
 from quotewright.cli.venues import card_named, card_names
 from quotewright.errors import ConfigError
-from quotewright.live.market import live_adapter
+from quotewright.live.venue import LiveVenue
+from quotewright_simexchange.exchange.exchange import Exchange
 from quotewright_simexchange.server.faults import KINDS
 from quotewright_simexchange.server.opening import listing_of
 from quotewright_simexchange.world.plan import Plan, drawn
+from quotewright_simexchange.world.town import addresses
 from quotewright_simexchange.world.verdicts import NAMES, Broken
-from quotewright_simexchange.world.world import Ground, Result, World, addresses, feed_of, figures
+from quotewright_simexchange.world.world import KEY, SECRET, Ground, Result, World, adapter_of, feed_of, figures
+
+if TYPE_CHECKING:
+    from quotewright.config.model import Config
+    from quotewright.model.cards import VenueCard
+    from quotewright.plugin.registry import PluginSet
 
 LEAST_INVARIANTS = 12
 SHORTEST_NS = 2_000_000_000
@@ -25,34 +32,49 @@ MOST_SHRINKS = 40
 
 
 def prepare(paths: Sequence[Path | str], sets: Sequence[str] = (), plugins_dir: Sequence[Path] = ()) -> Ground:
-    """Return the ground of the config at *paths*, its feed led to the door of the world that speaks its protocol.
+    """Return the ground of the config at *paths*, its feed and its venues led to the doors of the world.
 
     Raises:
-        ConfigError: the config has a fault, or there is no such door.
+        ConfigError: the config has a fault, or the local exchange does not speak what it names.
     """
-    options = RunOptions(sets, plugins_dir=plugins_dir)
-    config, plugins = options.load(paths)
+    config, plugins = RunOptions(sets, plugins_dir=plugins_dir).load(paths)
     cards = {name: card_named(plugins, name) for name in card_names(plugins)}
-    table = feed_of(config)
-    adapter = live_adapter(plugins, table)
-    if adapter is None:
-        raise ConfigError(f"{table.where}: '{table.plugin}' has no live connection; a simulated world needs one")
-    door_name = f"{adapter.name}-{adapter.market_name}"
+    more = [f"{name}={value}" for name, value in led(config, plugins, cards).items()]
+    config, plugins = RunOptions([*sets, *more], plugins_dir=plugins_dir).load(paths)
+    return Ground(config=config, plugins=plugins, cards=cards)
+
+
+def led(config: Config, plugins: PluginSet, cards: Mapping[str, VenueCard]) -> dict[str, str]:
+    """Return the keys that lead feed and venues of *config* to the doors of a world."""
+    table = feed_of(config, plugins)
+    adapter = adapter_of(table, plugins)
     if adapter.name not in plugins.names("dialects"):
         known = ", ".join(plugins.names("dialects")) or "none"
         raise ConfigError(f"{table.where}.plugin: the local exchange does not speak {adapter.name}; it speaks {known}")
-    from quotewright_simexchange.exchange.exchange import Exchange
-
     listings = [listing_of(name.partition("@")[0], adapter.name)[0] for name in table.instruments]
-    doors = plugins.get("dialects", adapter.name)(Exchange(listings), cards).doors()
-    if door_name not in doors:
-        raise ConfigError(
-            f"{table.where}: there is no door {door_name} for these instruments; there are {', '.join(doors) or 'none'}"
-        )
-    at = addresses(doors)[door_name]
-    more = [f"feeds.{table.name}.rest={at['rest']}", f"feeds.{table.name}.websocket={at['ws']}"]
-    config, plugins = RunOptions([*sets, *more], plugins_dir=plugins_dir).load(paths)
-    return Ground(config=config, plugins=plugins, cards=cards)
+    at = addresses(plugins.get("dialects", adapter.name)(Exchange(listings), cards).doors())
+
+    def door(where: str, name: str, market: str) -> Mapping[str, str]:
+        found = at.get(f"{name}-{market}")
+        if found is None:
+            raise ConfigError(
+                f"{where}: there is no door {name}-{market} for these instruments; there are {', '.join(at) or 'none'}"
+            )
+        return found
+
+    found = door(table.where, adapter.name, adapter.market_name)
+    sets: dict[str, str] = {}
+    if next(iter(config.feeds.values())).plugin != "venue":
+        sets |= {f"feeds.{table.name}.rest": found["rest"], f"feeds.{table.name}.websocket": found["ws"]}
+    for name, one in config.venues.items():
+        venue = plugins.build("execution_venues", one)
+        if isinstance(venue, LiveVenue):
+            dialect, keys = venue.feed
+            found = door(one.where, dialect, str(keys.get("market", "")))
+            sets |= {f"venues.{name}.rest": found["rest"], f"venues.{name}.websocket": found["ws"]}
+            sets |= {f"venues.{name}.ws_api": found["ws_api"]} if "ws_api" in found else {}
+            sets |= {f"venues.{name}.key": f"env:{KEY}", f"venues.{name}.secret": f"env:{SECRET}"}
+    return sets
 
 
 @attrs.define(kw_only=True)

@@ -39,8 +39,18 @@ class Traffic:
     connects: int = 0
     limited: list[str] = attrs.Factory(list)
     """Requests and handshakes that the venue refused for their number; injected refusals are none of them."""
+    placed: dict[str, int] = attrs.Factory(dict)
+    """How often each client id was sent with an order to place."""
+    sent_again: list[str] = attrs.Factory(list)
     impatient: list[str] = attrs.Factory(list)
     """Requests made while the venue had asked for silence."""
+
+    def sent(self, client_ids: tuple[str, ...]) -> None:
+        """Note orders that leave."""
+        for client_id in client_ids:
+            self.placed[client_id] = self.placed.get(client_id, 0) + 1
+            if self.placed[client_id] > 1:
+                self.sent_again.append(client_id)
 
 
 class WatchedDoor(Door):
@@ -67,6 +77,9 @@ class WatchedDoor(Door):
 
     def is_private(self, frame: bytes) -> bool:
         return self.door.is_private(frame)
+
+    def placed(self, message: HttpRequest | bytes) -> tuple[str, ...]:
+        return self.door.placed(message)
 
     def refusal(self, status: int, retry_after: int, now_ns: int) -> HttpResponse:
         return self.door.refusal(status, retry_after, now_ns)
@@ -263,6 +276,7 @@ class NetLine:
 
     def text(self, frame: bytes) -> None:
         self.network.traffic.frames_up += 1
+        self.network.traffic.sent(self.door.door.placed(frame))
         self.network.agenda.add(frame)
         self.up(f"{len(frame)} bytes", lambda session, now_ns: session.heard(frame, now_ns))
 
@@ -407,6 +421,7 @@ class Carrier:
             {"host": parts.netloc} | {name.lower(): value for name, value in request.headers.items()},
             self.client,
         )
+        network.traffic.sent(door.door.placed(built))
 
         def replied(outcome: Outcome) -> None:
             if isinstance(outcome, HttpResponse):

@@ -28,9 +28,11 @@ class Strike:
     kind: str
     where: str
     chance: float
+    match: str
     delay_ns: int
     frames: int
     retry_after: int
+    status: int
     is_done: bool
 
     def fault(self) -> Fault:
@@ -38,11 +40,13 @@ class Strike:
         return Fault(
             kind=self.kind,
             where=self.where,
+            match=self.match,
             chance=self.chance,
             times=0,
             delay_ns=self.delay_ns,
             frames=self.frames,
             retry_after=self.retry_after,
+            status=self.status,
             is_done=self.is_done,
         )
 
@@ -134,15 +138,22 @@ def drawn(seed: int, span_ns: int) -> Plan:
             chance = draw.one(chances) * (2 if count <= 2 else 1)
             if kind in RARE:
                 chance /= 10
+            # A request that is written twice onto the wire is no fault that TCP and TLS let happen: only questions are.
+            match = {"http": "GET ", "in": "SUBSCRI"}.get(where, "") if kind == "duplicate" else ""
+            # A venue that says that it was not done has not done it: 503 and limits are clear answers, others are none.
+            is_done = kind == "5xx" and draw.below(2) == 1
+            status = draw.one((500, 502, 504) if is_done else (500, 502, 503, 504)) if kind == "5xx" else 0
             strikes.append(
                 Strike(
                     kind=kind,
                     where=where,
                     chance=chance,
+                    match=match,
                     delay_ns=draw.between(20 * MS_NS, draw.one((200 * MS_NS, SECOND_NS, LONGEST_FEW_NS))),
                     frames=draw.between(1, 5),
                     retry_after=draw.between(1, 3),
-                    is_done=draw.below(2) == 1,
+                    status=status,
+                    is_done=is_done,
                 )
             )
     return Plan(

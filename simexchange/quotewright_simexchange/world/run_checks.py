@@ -16,7 +16,7 @@ from quotewright.kernel.codes import (
     REJECTED,
     UNKNOWN,
 )
-from quotewright.model.orders import CancelOrder, Fill, NewOrder
+from quotewright.model.orders import CancelOrder, Fill, NewOrder, VenueState
 from quotewright.runtime.recorder import RunRecorder
 from quotewright.wiring import BoundAmount
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from quotewright.model.orders import Command, Report
     from quotewright.runtime.session import Session
     from quotewright_simexchange.world.agenda import Agenda
+    from quotewright_simexchange.world.truth_checks import TruthChecks
     from quotewright_simexchange.world.verdicts import Verdicts
 
 LIVE = (PENDING_NEW, OPEN, PENDING_AMEND, PENDING_CANCEL, UNKNOWN)
@@ -41,6 +42,8 @@ MOVES = {
     REJECTED: (REJECTED, FILLED),
 }
 """Where an order's state may go; an ended one changes by a late fill only."""
+PENDING_NS = 10_000_000_000
+"""An order whose command has not been answered for so long is unclear."""
 STANDING_NS = 5_000_000_000
 """So long may an order stand uncancelled on a book that is not good."""
 
@@ -86,9 +89,14 @@ class RunChecks:
         self.sums = {view.instrument_id: Sums() for view in self.views}
         self.limits = position_limits(session.config, self.views)
         self.states: dict[int, int] = {}
+        self.since: dict[int, int] = {}
+        """When each order came into its state."""
         self.recorded: set[int] = set()
         """Numbers of the orders that are on record."""
         self.placed = 0
+        self.is_in_reach = True
+        """Whether the venue of the orders has not said otherwise."""
+        self.truth: TruthChecks | None = None
         self._bad_since: dict[int, int] = {}
         self._is_moved = False
 
@@ -110,16 +118,21 @@ class RunChecks:
             if number in self.states:
                 verdicts.broken(12, f"order number {number} was used before")
             self.states[number] = PENDING_NEW
+            self.since[number] = now_ns
         else:
             self._moved(number, PENDING_CANCEL if isinstance(command, CancelOrder) else PENDING_AMEND)
         if not isinstance(command, CancelOrder):
             verdicts.count(16)
             if not view.is_book_good:
                 verdicts.broken(16, f"{command} left on a book that is not good")
+            if not self.is_in_reach:
+                verdicts.broken(16, f"{command} left for a venue that is out of reach")
 
     def on_report(self, report: Report, order: Order | None) -> None:
         """Look at a report that was booked."""
         self._is_moved = True
+        if isinstance(report, VenueState):
+            self.is_in_reach = report.is_good
         if order is None:
             return
         self._moved(order.number, order.state)
@@ -132,6 +145,8 @@ class RunChecks:
         before = self.states.get(number, PENDING_NEW)
         if state not in MOVES[before]:
             verdicts.broken(12, f"order {number} went from state {before} to {state}")
+        if state != before:
+            self.since[number] = self.agenda.now
         self.states[number] = state
 
     def _filled(self, fill: Fill, order: Order) -> None:
@@ -148,6 +163,8 @@ class RunChecks:
         sums.cash += -value if order.side == BUY else value
         if fill.fee:
             sums.fees[fill.fee_currency] = sums.fees.get(fill.fee_currency, 0) + fill.fee
+        if self.truth is not None:
+            self.truth.on_fill(fill, order)
 
     # After every event.
 
@@ -214,9 +231,15 @@ class RunChecks:
             if order.state in (OPEN, PENDING_AMEND) and order.cancel_refused_ns < since_ns:
                 self.verdicts.broken(16, f"order {order.number} stands on a book that is bad for {STANDING_NS} ns")
 
-    def has_unknown(self) -> bool:
-        """Return whether the outcome of some order is not known."""
-        return any(order.state == UNKNOWN for view in self.views for order in view.live)
+    def unclear(self) -> list[int]:
+        """Return the orders whose outcome is not known, or whose command has not been answered for long."""
+        before_ns = self.agenda.now - PENDING_NS
+        return [
+            order.number
+            for view in self.views
+            for order in view.live
+            if order.state == UNKNOWN or (order.state != OPEN and self.since.get(order.number, before_ns) < before_ns)
+        ]
 
 
 def position_limits(config: Config, views: tuple[View, ...]) -> dict[int, int]:

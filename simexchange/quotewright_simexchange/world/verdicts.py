@@ -18,6 +18,7 @@ NAMES = {
     13: "no write of unknown outcome is sent again",
     14: "the worst case stays within the limits",
     16: "no quote stands on a bad book or beyond a lost line",
+    17: "stopping the run cancels its orders",
     18: "the venue's budget is kept, bans are silent",
     19: "connects stay within the venue's limit",
     20: "queues are bounded and lose nothing",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,32 +14,28 @@ from quotewright.config.model import RunTable
 from quotewright.errors import ConfigError
 from quotewright.live.market import live_adapter, put_together
 from quotewright.live.settings import LiveSettings
+from quotewright.live.venue import LiveVenue
+from quotewright.live.venue_feed import resolved_feed
 from quotewright.runtime.paper_live import LiveRun
-from quotewright.runtime.session import Session
-from quotewright_simexchange.doors import HttpRequest
-from quotewright_simexchange.exchange.exchange import START_NS, Exchange
-from quotewright_simexchange.server.faults import Faults
-from quotewright_simexchange.server.opening import listing_of
+from quotewright.runtime.session import GRACE_NS, Session
+from quotewright_simexchange.exchange.exchange import START_NS
 from quotewright_simexchange.world.agenda import FOREVER, Agenda
 from quotewright_simexchange.world.feed_checks import BookCheck, FeedChecks
-from quotewright_simexchange.world.market import WorldMarket
-from quotewright_simexchange.world.network import Network
 from quotewright_simexchange.world.plan import MS_NS, SECOND_NS
 from quotewright_simexchange.world.run_checks import RunChecks, WorldRecorder
-from quotewright_simexchange.world.venue_checks import VenueChecks
+from quotewright_simexchange.world.town import CLIENT, Town
+from quotewright_simexchange.world.truth_checks import TruthChecks
 from quotewright_simexchange.world.verdicts import Broken, Verdicts
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config, FeedTable
     from quotewright.feed import FeedAdapter
     from quotewright.model.cards import VenueCard
-    from quotewright.model.instrument import Instrument
     from quotewright.plugin.registry import PluginSet
-    from quotewright_simexchange.doors import Door
     from quotewright_simexchange.world.plan import Plan
 
-OURS = "trader"
-CLIENT = "10.0.0.1"
+KEY, SECRET = "QUOTEWRIGHT_CHAOS_KEY", "QUOTEWRIGHT_CHAOS_SECRET"
+"""Variables that hold the key of the world's account while its run is put together."""
 BEAT_NS = 20 * MS_NS
 """A live run looks at least so often whether something is due."""
 LOOK_NS = SECOND_NS
@@ -47,9 +44,10 @@ CONVERGE_NS = 120 * SECOND_NS
 """So long after the faults all must be well: bans, pauses and limits of tries have passed by then."""
 CALM_NS = 2 * SECOND_NS
 """How long a world goes on once all is well."""
+MOST_LOOKS = 200
+"""A run may want to be looked at so often within a millisecond."""
 STOP_NS = 15 * SECOND_NS
 """So long after the stop nothing may be left open."""
-FUNDS = {"quote": Decimal(1_000_000), "base": Decimal(100)}
 
 
 @attrs.frozen(kw_only=True)
@@ -90,74 +88,62 @@ class World:
         self.plan = plan
         self.agenda = Agenda(START_NS)
         self.verdicts = Verdicts(checks)
-        self.faults = Faults(plan.seed)
         self.threads = threading.active_count()
-        config = ground.config
-        self.config = seeded(config, plan.seed)
-        self.table = feed_of(config)
-        adapter = live_adapter(ground.plugins, self.table)
-        if adapter is None:
-            raise ConfigError(
-                f"{self.table.where}: '{self.table.plugin}' has no live connection; a simulated world needs one"
-            )
-        listings, prices = [], {}
-        for name in self.table.instruments:
-            listing, price = listing_of(name.partition("@")[0], adapter.name)
-            listings.append(listing)
-            prices[listing.symbol] = price
-        self.exchange = Exchange(listings, start_ns=START_NS, seed=plan.seed)
-        self.venue_checks = VenueChecks(self.exchange, self.verdicts, OURS)
-        for listing in listings:
-            if listing.kind != "spot":
-                self.exchange.set_index(listing.symbol, prices[listing.symbol])
-                self.exchange.set_mark(listing.symbol, prices[listing.symbol])
-        funds: dict[str, Decimal] = {}
-        for listing in listings:
-            funds |= {listing.base: FUNDS["base"], listing.settle: FUNDS["quote"]}
-        self.exchange.open_account(OURS, funds)
-        self.key = self.exchange.add_key(OURS)
-        self.market = WorldMarket(self.exchange, prices, plan.market, plan.seed)
-        self.network = Network(self.agenda, plan, self.faults)
-        dialect = ground.plugins.get("dialects", adapter.name)(self.exchange, ground.cards)
-        for place, door in enumerate(dialect.doors().values()):
-            self.network.serve(host_of(place), door)
+        config = seeded(ground.config, plan.seed)
+        table = feed_of(config, ground.plugins)
+        adapter = adapter_of(table, ground.plugins)
+        self.town = Town(
+            adapter.name, table.instruments, ground.plugins, ground.cards, plan, self.agenda, self.verdicts
+        )
+        self.exchange, self.network, self.faults = self.town.exchange, self.town.network, self.town.faults
         settings = adapter.live or LiveSettings()
         self.live = put_together(
             adapter,
-            self._listed(adapter),
-            self.table.instruments,
+            self.town.listed(adapter),
+            table.instruments,
             self.agenda,
-            self.table.where,
+            table.where,
             self.network.carrier("feed", CLIENT, int(settings.request_timeout)),
             plan.seed,
         )
         self.recorder = WorldRecorder()
-        self.session = Session("chaos", self.config, ground.plugins, live=self.live.market, recorder=self.recorder)
-        self.run_checks = RunChecks(self.session, self.agenda, self.verdicts)
-        books = {}
-        by_name = {listing.name: listing.symbol for listing in listings}
-        for view in self.session.wired.views:
-            changes = self.venue_checks.changes[by_name[view.instrument.name]]
-            books[view.instrument.symbol] = BookCheck(view, changes, self.verdicts)
-        self.feed_checks = FeedChecks(self.live.feed, books, self.network.traffic, self.agenda, self.verdicts)
-        if checks:
-            self.recorder.checks = self.run_checks
-        self.turns = LiveRun(self.session, self.live, self.table.name, None, None)
+        with keys_in_environment(self.town.key.key, self.town.key.secret):
+            self.session = Session("chaos", config, ground.plugins, live=self.live.market, recorder=self.recorder)
+        self.turns = LiveRun(self.session, self.live, table.name, None, None)
+        self.venues = self.turns.venues
+        for venue in self.venues:
+            timeout_ns = int(venue.settings.request_timeout)
+            venue.attach(self.agenda, _nobody, self.network.carrier(venue.name, CLIENT, timeout_ns))
+        self._make_checks()
         self._beat_ns = 0
         self._look_ns = START_NS + LOOK_NS
         self._quotes_before = 0
+        self._awake_ns = 0
+        self._looks = 0
 
-    def _listed(self, adapter: FeedAdapter) -> list[Instrument]:
-        """Return the instruments that the venue lists, read from its own answers."""
-        found: list[Instrument] = []
-        for request in adapter.wire().instrument_requests():
-            door = self.network.door_at(request.url)
-            path, _, query = request.url.partition("://")[2].partition("/")[2].partition("?")
-            answer = door.door.http(
-                HttpRequest(request.method, f"/{path}", query.encode(), request.body, {}, CLIENT), self.agenda.now
+    def _make_checks(self) -> None:
+        town, views = self.town, self.session.wired.views
+        symbols = town.symbols([view.instrument for view in views])
+        self.run_checks = RunChecks(self.session, self.agenda, self.verdicts)
+        books = {
+            view.instrument.symbol: BookCheck(view, town.checks.changes[symbols[view.instrument.symbol]], self.verdicts)
+            for view in views
+        }
+        self.feed_checks = FeedChecks(self.live.feed, books, self.network.traffic, self.agenda, self.verdicts)
+        self.truth: TruthChecks | None = None
+        if self.venues:
+            self.truth = TruthChecks(
+                self.venues[0],
+                self.exchange,
+                self.run_checks,
+                town.checks,
+                self.network.traffic,
+                symbols,
+                self.verdicts,
             )
-            found += adapter.instruments(answer.body)
-        return found
+        if self.verdicts.is_on:
+            self.recorder.checks = self.run_checks
+            self.run_checks.truth = self.truth
 
     # The life of a world.
 
@@ -185,6 +171,8 @@ class World:
     def _live(self) -> None:
         plan = self.plan
         self.live.feed.start()
+        for venue in self.venues:
+            venue.start()
         self._go_on(START_NS + plan.warm_ns)
         for strike in plan.strikes:
             self.faults.add(strike.fault())
@@ -192,7 +180,7 @@ class World:
         self._go_on(START_NS + plan.faults_ns)
         self.agenda.note("faults end")
         self.network.heal()
-        self.market.calm()
+        self.town.market.calm()
         self._quotes_before = self.recorder.orders
         self._converge()
         self._go_on(max(START_NS + plan.span_ns, self.agenda.now + CALM_NS))
@@ -206,9 +194,9 @@ class World:
                 self.verdicts.hold(
                     30,
                     not self.verdicts.is_on,
-                    f"{CONVERGE_NS // SECOND_NS} s after the faults: {self.feed_checks.ailing()}, "
+                    f"{CONVERGE_NS // SECOND_NS} s after the faults: {self._ailing()}, "
                     f"{self.recorder.orders - self._quotes_before} quotes placed, "
-                    f"orders of unknown outcome: {self.run_checks.has_unknown()}",
+                    f"unclear orders: {self.run_checks.unclear()}",
                 )
                 return
             self._go_on(min(until_ns, self.agenda.now + 100 * MS_NS))
@@ -219,14 +207,27 @@ class World:
         return (
             self.feed_checks.is_well
             and self.recorder.orders > self._quotes_before
-            and not self.run_checks.has_unknown()
+            and not self.run_checks.unclear()
+            and (self.truth is None or self.truth.is_well())
         )
 
     def _stop(self) -> None:
         """End the run and see that nothing is left."""
         self.agenda.note("stop")
+        if self.venues:
+            self.session.begin_end()
+            for is_done, ask in ((_is_clean, LiveVenue.leave), (_is_checked, LiveVenue.check_left)):
+                until_ns = self.agenda.now + GRACE_NS
+                for venue in self.venues:
+                    ask(venue)
+                while self.agenda.now < until_ns and not all(is_done(venue) for venue in self.venues):
+                    self._go_on(self.agenda.now + BEAT_NS)
+            self._turn()
+            for venue in self.venues:
+                venue.finish()
         self.session.finish()
         self.live.feed.stop()
+        self.live.feed.process()
         self._go_on(self.agenda.now + STOP_NS, is_over=True)
         if not self.verdicts.is_on:
             return
@@ -235,7 +236,10 @@ class World:
             self.verdicts.hold(29, not door.lines, f"{host} holds {len(door.lines)} connections after the stop")
         self.verdicts.hold(29, threading.active_count() <= self.threads, "a thread is left after the stop")
         live = [order.number for view in self.session.wired.views for order in view.live]
-        self.verdicts.hold(9, not live, f"orders {live} are live after the stop")
+        self.verdicts.hold(17, not live, f"orders {live} are live after the stop")
+        if self.truth is not None:
+            self.truth.check()
+            self.truth.compare()
 
     # Event by event.
 
@@ -249,6 +253,7 @@ class World:
             if min(due_ns, run_ns) > until_ns:
                 break
             if run_ns < due_ns:
+                self._require_progress(run_ns)
                 agenda.move(run_ns)
                 exchange.advance(agenda.now)
                 agenda.note("timer")
@@ -266,13 +271,30 @@ class World:
                 if not is_over:
                     self._turn()
             if self.verdicts.is_on:
-                self.venue_checks.check()
+                self.town.checks.check()
         agenda.move(until_ns)
         exchange.advance(agenda.now)
+
+    def _require_progress(self, now_ns: int) -> None:
+        """A run that wants to be looked at again and again, and does nothing then, would burn a processor."""
+        if now_ns > self._awake_ns + MS_NS:
+            self._awake_ns, self._looks = now_ns, 0
+        self._looks += 1
+        if self._looks > MOST_LOOKS:
+            due = [f"feed {self.live.feed.session.deadline_ns - now_ns}"]
+            due += [f"{venue.name} {venue.deadline_ns - now_ns}" for venue in self.venues]
+            self.verdicts.broken(
+                30, f"looked at {MOST_LOOKS} times within a millisecond, due in ns: {', '.join(due)}; {self._ailing()}"
+            )
+
+    def _ailing(self) -> str:
+        return self.feed_checks.ailing() + (f", {self.truth.ailing()}" if self.truth is not None else "")
 
     def _run_due_ns(self) -> int:
         """Return when the run is to look next at what is due."""
         due_ns = min(self.live.feed.session.deadline_ns, self.session.pipeline.next_timer_ns, self._beat_ns)
+        for venue in self.venues:
+            due_ns = min(due_ns, venue.deadline_ns)
         return max(due_ns, self.agenda.now + 1)
 
     def _turn(self) -> None:
@@ -289,6 +311,8 @@ class World:
         if self.verdicts.is_on:
             self.run_checks.check()
             self.feed_checks.check()
+            if self.truth is not None:
+                self.truth.check()
 
 
 def seeded(config: Config, seed: int) -> Config:
@@ -297,27 +321,50 @@ def seeded(config: Config, seed: int) -> Config:
     return attrs.evolve(config, run=RunTable(name=run.name, seed=seed, record=run.record, sample=run.sample))
 
 
-def feed_of(config: Config) -> FeedTable:
-    """Return the only feed of *config*."""
+def feed_of(config: Config, plugins: PluginSet) -> FeedTable:
+    """Return the only feed of *config*, or what it stands for."""
     if len(config.feeds) != 1:
         raise ConfigError(f"{', '.join(config.files)}: a simulated world takes one table [feeds.NAME]")
     (table,) = config.feeds.values()
+    table = resolved_feed(config, plugins, table)
     if not table.instruments:
         raise ConfigError(f"{table.where}.instruments: name what is traded in the world, such as BTC-USDT.spot@binance")
     return table
 
 
-def host_of(place: int) -> str:
-    """Return where the door at this *place* of a dialect is found in the world: addresses of this machine are safe."""
-    return f"127.0.0.{place + 2}"
+def adapter_of(table: FeedTable, plugins: PluginSet) -> FeedAdapter:
+    """Return the adapter of a feed with live connections."""
+    adapter = live_adapter(plugins, table)
+    if adapter is None:
+        raise ConfigError(f"{table.where}: '{table.plugin}' has no live connection; a simulated world needs one")
+    return adapter
 
 
-def addresses(doors: Mapping[str, Door]) -> dict[str, Mapping[str, str]]:
-    """Return where each door is found in the world: ``rest``, ``ws`` and what else it tells."""
-    return {
-        name: door.addresses(f"http://{host_of(place)}", f"ws://{host_of(place)}")
-        for place, (name, door) in enumerate(doors.items())
-    }
+@contextmanager
+def keys_in_environment(key: str, secret: str) -> Iterator[None]:
+    """Let the variables that the venues' tables name hold the account's key and its secret."""
+    before = {name: os.environ.get(name) for name in (KEY, SECRET)}
+    os.environ[KEY], os.environ[SECRET] = key, secret
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _nobody() -> None:
+    """Nobody is to be woken: a world looks after every event."""
+
+
+def _is_clean(venue: LiveVenue) -> bool:
+    return venue.is_clean
+
+
+def _is_checked(venue: LiveVenue) -> bool:
+    return venue.is_checked or not venue.is_clean
 
 
 def figures(result: Result) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from quotewright_simexchange.dialects.binance import auth
 from quotewright_simexchange.dialects.binance.errors import ApiError, encode
 from quotewright_simexchange.dialects.binance.limits import Limits
 from quotewright_simexchange.dialects.binance.parameters import Parameters, missing
+from quotewright_simexchange.dialects.binance.placing import placed
 from quotewright_simexchange.doors import Door, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ class RestDoor(Door):
         """Count an endpoint, method or stream that was asked for and is not served."""
         if what in self._unserved or len(self._unserved) < MOST_UNSERVED:
             self._unserved[what] = self._unserved.get(what, 0) + 1
+
+    def placed(self, message: HttpRequest | bytes) -> tuple[str, ...]:
+        return placed(message)
 
     def is_private(self, frame: bytes) -> bool:
         return any(word in frame for word in PRIVATE_EVENTS)
