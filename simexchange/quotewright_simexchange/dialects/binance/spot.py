@@ -16,6 +16,7 @@ from quotewright_simexchange.dialects.binance.spot_account import SpotAccount
 from quotewright_simexchange.dialects.binance.spot_events import SpotEvents, execution_report, list_status
 from quotewright_simexchange.dialects.binance.spot_lists import SpotLists
 from quotewright_simexchange.dialects.binance.spot_market import SpotMarket
+from quotewright_simexchange.dialects.binance.spot_prevented import Preventions
 from quotewright_simexchange.dialects.binance.spot_streams import SpotStreams
 from quotewright_simexchange.dialects.binance.spot_trading import SpotTrading
 from quotewright_simexchange.dialects.binance.streams import (
@@ -69,6 +70,7 @@ class SpotDoor(RestDoor):
         self.market = SpotMarket(exchange, card, self.limits, self.tapes, means)
         self.account = SpotAccount(exchange, has_listen_keys=has_listen_keys)
         self.trading = SpotTrading(exchange, card, self.limits, self.account.fees, means, self.waiting)
+        self.preventions = Preventions(exchange, self.waiting)
         self.lists = SpotLists(exchange, self.limits, self.trading, self.waiting)
         limits = card.limits
         self.pace = Pace(
@@ -80,7 +82,7 @@ class SpotDoor(RestDoor):
         for (path, method), endpoint in self.market.endpoints().items():
             self.endpoints["GET", path] = self.methods[method] = endpoint
         for (verb, path, method), endpoint in (
-            self.trading.endpoints() | self.lists.endpoints() | self.account.endpoints()
+            self.trading.endpoints() | self.lists.endpoints() | self.preventions.endpoints() | self.account.endpoints()
         ).items():
             self.endpoints[verb, path] = endpoint
             if method:

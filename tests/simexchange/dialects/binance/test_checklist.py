@@ -19,13 +19,13 @@ GET    ping time exchangeInfo depth trades historicalTrades aggTrades klines uiK
 GET    ticker ticker/24hr ticker/tradingDay ticker/price ticker/bookTicker
 POST   order order/test order/cancelReplace order/oco orderList/oco orderList/oto orderList/otoco userDataStream
 GET    order openOrders allOrders myTrades account account/commission rateLimit/order
-GET    orderList openOrderList allOrderList myAllocations order/amendments
+GET    orderList openOrderList allOrderList myPreventedMatches myAllocations order/amendments
 PUT    order/amend/keepPriority userDataStream
 DELETE order openOrders orderList userDataStream
 """
 SPOT_NOT = """
 POST   orderList/opo orderList/opoco sor/order sor/order/test
-GET    executionRules myPreventedMatches
+GET    executionRules
 """
 USDM = """
 GET    v1/ping v1/time v1/exchangeInfo v1/depth v1/trades v1/historicalTrades v1/aggTrades v1/klines v1/continuousKlines
@@ -48,7 +48,7 @@ SPOT_METHODS = """
 ping time exchangeInfo depth trades.recent trades.historical trades.aggregate klines uiKlines avgPrice ticker
 ticker.24hr ticker.tradingDay ticker.price ticker.book order.place order.test order.cancel order.cancelReplace
 order.amend.keepPriority order.status openOrders.status openOrders.cancelAll allOrders myTrades account.status
-account.commission account.rateLimits.orders orderList.place orderList.place.oco orderList.place.oto
+account.commission account.rateLimits.orders myPreventedMatches orderList.place orderList.place.oco orderList.place.oto
 orderList.place.otoco orderList.status orderList.cancel openOrderLists.status allOrderLists myAllocations
 order.amendments session.logon session.status session.logout session.subscriptions userDataStream.subscribe
 userDataStream.subscribe.signature userDataStream.unsubscribe userDataStream.start userDataStream.ping
