@@ -7,6 +7,7 @@ connections and clocks and hands bytes in; see ``docs/writing-plugins/dialects.m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -123,6 +124,8 @@ class Dialect:
 
     interface_version = DIALECT_INTERFACE_VERSION
     name: str = ""
+    card_names: Mapping[str, str] = MappingProxyType({})
+    """Its venue cards by kind of instrument (spot, linear): the fees of their first line are the usual ones."""
 
     def __init__(self, exchange: Exchange, cards: Mapping[str, VenueCard]) -> None:
         self.exchange = exchange

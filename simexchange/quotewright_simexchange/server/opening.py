@@ -9,7 +9,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -53,8 +54,13 @@ _PERP = {
 }
 
 
-def listing_of(text: str, venue: str) -> tuple[Listing, Decimal]:
-    """Return the instrument that *text* states, and the price at which its market begins.
+Fees: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Fees of instruments that state none, by kind: ``maker_fee`` and ``taker_fee``."""
+NO_FEES: Fees = MappingProxyType({})
+
+
+def listing_of(text: str, venue: str, fees: Fees = NO_FEES) -> tuple[Listing, Decimal]:
+    """Return the instrument that *text* states, and the price at which its market begins; *fees* are the usual ones.
 
     ``BTC-USDT.spot`` with ``,tick=0.01`` and the like behind it; ``price`` is the market's.
 
@@ -67,7 +73,8 @@ def listing_of(text: str, venue: str) -> tuple[Listing, Decimal]:
         raise ConfigError(f"instrument: should be such as BTC-USDT.spot or BTC-USDT.perp,tick=0.1, was {text!r}")
     base, quote, market = matched.groups()
     is_spot = market == "spot"
-    values: dict[str, Any] = dict(_SPOT if is_spot else _PERP) | {"price": PRICES.get(base, OTHER_PRICE)}
+    values: dict[str, Any] = dict(_SPOT if is_spot else _PERP) | dict(fees.get(MARKETS[market], {}))
+    values["price"] = PRICES.get(base, OTHER_PRICE)
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or key not in values:
@@ -107,7 +114,13 @@ def _decimals(text: str) -> int:
 
 
 def open_exchange(
-    instruments: Sequence[str], venue: str, *, seed: int, start_ns: int, tape: Tape | None = None
+    instruments: Sequence[str],
+    venue: str,
+    *,
+    seed: int,
+    start_ns: int,
+    tape: Tape | None = None,
+    fees: Fees = NO_FEES,
 ) -> tuple[Exchange, dict[str, Decimal]]:
     """Return an exchange with *instruments*, else those of *tape*, and at which prices their markets begin.
 
@@ -117,11 +130,11 @@ def open_exchange(
     from quotewright_simexchange.exchange.exchange import Exchange
 
     if tape is not None and not instruments:
-        found = [listing_on_tape(one) for one in tape.instruments if one.kind in MARKETS]
+        found = [listing_on_tape(one, fees) for one in tape.instruments if one.kind in MARKETS]
         if not found:
             raise ConfigError(f"market: {tape.name} holds no spot or perp that could be served; take another tape")
     else:
-        found = [listing_of(text, venue) for text in instruments or INSTRUMENTS]
+        found = [listing_of(text, venue, fees) for text in instruments or INSTRUMENTS]
     listings = [listing for listing, _ in found]
     twice = {one.symbol for one in listings if sum(other.symbol == one.symbol for other in listings) > 1}
     if twice:
@@ -135,15 +148,15 @@ def open_exchange(
     return exchange, prices
 
 
-def listing_on_tape(instrument: Instrument) -> tuple[Listing, Decimal]:
+def listing_on_tape(instrument: Instrument, fees: Fees = NO_FEES) -> tuple[Listing, Decimal]:
     """Return the instrument of a tape as it is served, with fees and margins as usual, and a price to begin with."""
     from quotewright_simexchange.markets import tape
 
-    usual = _SPOT if instrument.kind == "spot" else _PERP
+    kind = "inverse" if instrument.is_inverse else MARKETS[instrument.kind]
+    usual = dict(_SPOT if instrument.kind == "spot" else _PERP) | dict(fees.get(kind, {}))
     settings = {key: usual[key] for key in usual if key not in ("tick", "lot", "min_notional")}
     if instrument.kind == "spot":
         settings["fee_mode"] = "received"
-    kind = "inverse" if instrument.is_inverse else MARKETS[instrument.kind]
     settings |= {"kind": kind, "base": instrument.base, "quote": instrument.quote}
     listing = attrs.evolve(tape.listing_of(instrument, **settings), symbol=served_symbol(instrument))
     return listing, Decimal(PRICES.get(instrument.base, OTHER_PRICE))
@@ -264,6 +277,25 @@ class Cards(Mapping[str, "VenueCard"]):
         return len(self._names)
 
 
+def usual_fees(names: Sequence[str], plugins_dir: Sequence[Path] = ()) -> Fees:
+    """Return by kind of instrument the fees on the cards of the dialects called *names*; of two the first one's."""
+    from quotewright.cli.venues import card_named, card_names
+    from quotewright.plugin.lazy import Lazy
+    from quotewright.plugin.registry import PluginSet
+
+    plugins = PluginSet.discover(list(plugins_dir))
+    installed, found = set(card_names(plugins)), dict[str, dict[str, str]]()
+    for name in names:
+        made = plugins.get("dialects", name)
+        wanted: Mapping[str, str] = getattr(made.load() if isinstance(made, Lazy) else made, "card_names", {})
+        for kind, card in wanted.items():
+            if card in installed:
+                first = card_named(plugins, card).fees[0]
+                rates = {"maker_fee": first.maker, "taker_fee": first.taker}
+                found.setdefault(kind, {key: format(rate.fraction, "f") for key, rate in rates.items()})
+    return found
+
+
 def open_dialects(names: Sequence[str], exchange: Exchange, plugins_dir: Sequence[Path] = ()) -> list[Dialect]:
     """Return the dialects called *names*, each with all venue cards that are installed."""
     from quotewright.plugin.registry import PluginSet
@@ -332,7 +364,12 @@ def opened(
             stack.enter_context(tape)
         start_ns = start_of(settings.start, time.time_ns, lambda: begin_of_tape(tape))
         exchange, prices = open_exchange(
-            settings.instruments, settings.dialects[0], seed=settings.seed, start_ns=start_ns, tape=tape
+            settings.instruments,
+            settings.dialects[0],
+            seed=settings.seed,
+            start_ns=start_ns,
+            tape=tape,
+            fees=usual_fees(settings.dialects, plugins_dir),
         )
         markets = open_markets(settings.markets, prices, settings.seed, tape)
         dialects = open_dialects(settings.dialects, exchange, plugins_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
@@ -24,6 +25,7 @@ class BinanceDialect(Dialect):
     """Binance's protocol, a door for each product that has instruments on the exchange."""
 
     name = "binance"
+    card_names = MappingProxyType({"spot": SPOT_CARD, "linear": USDM_CARD})
 
     def __init__(self, exchange: Exchange, cards: Mapping[str, VenueCard]) -> None:
         super().__init__(exchange, cards)

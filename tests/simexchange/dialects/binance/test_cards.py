@@ -15,7 +15,7 @@ from quotewright_simexchange.dialects.binance.auth import sign
 from quotewright_simexchange.dialects.binance.dialect import SPOT_CARD, BinanceDialect
 from quotewright_simexchange.dialects.binance.spot import SpotDoor
 from quotewright_simexchange.dialects.binance.usdm_door import UsdmDoor
-from quotewright_simexchange.server.opening import listing_of
+from quotewright_simexchange.server.opening import listing_of, usual_fees
 from tests.simexchange.dialects.binance.usdm_client import CARD as USDM
 from tests.simexchange.dialects.binance.usdm_client import Client
 from tests.simexchange.dialects.binance.world import CARD as SPOT
@@ -176,7 +176,15 @@ def test_how_many_amends_and_orders_at_once_there_are_is_the_cards() -> None:
 def test_an_instrument_without_fees_of_its_own_has_those_of_the_cards_first_line() -> None:
     for name, path in (("BTC-USDT.spot", SPOT), ("BTC-USDT.perp", USDM)):
         first = load_card(path).fees[0]
-        settings = listing_of(name, "binance")[0].settings
+        settings = listing_of(name, "binance", usual_fees(["binance"]))[0].settings
         assert [Decimal(str(settings[key])) for key in ("maker_fee", "taker_fee")] == [
             rate.fraction for rate in (first.maker, first.taker)
         ]
+
+
+def test_fees_of_another_card_are_charged_and_those_that_are_stated_come_first() -> None:
+    fees = {"spot": {"maker_fee": "-0.0001", "taker_fee": "0.003"}}
+    settings = listing_of("BTC-USDT.spot", "binance", fees)[0].settings
+    assert (settings["maker_fee"], settings["taker_fee"]) == ("-0.0001", "0.003")
+    settings = listing_of("BTC-USDT.spot,taker_fee=0.002", "binance", fees)[0].settings
+    assert (settings["maker_fee"], settings["taker_fee"]) == ("-0.0001", "0.002")
