@@ -74,7 +74,9 @@ def notes(summary: dict[str, Any]) -> list[str]:
     """Return what a reader must not miss: failures, a halt, disagreement with the venue, few fills and why."""
     sentences = [text for _, text in sorted(summary["failures"].items())]
     if summary["interrupted"]:
-        sentences.append(f"interrupted after {summary['market_seconds']:,.1f} s of market: the orders were cancelled")
+        left = summary["open_orders"] or any(venue.get("left_open") for venue in live_venues(summary).values())
+        what = "not every order could be cancelled" if left else "the orders were cancelled"
+        sentences.append(f"interrupted after {summary['market_seconds']:,.1f} s of market: {what}")
     if summary["risk_state"] == "HALT":
         sentences.append(f"the run ended halted: {summary['risk_why']}")
     if summary["open_orders"]:
