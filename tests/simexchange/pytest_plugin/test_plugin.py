@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from importlib.metadata import entry_points
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from quotewright_simexchange.testing import ExchangeDoors, Watched, seed_of
 pytest_plugins = ["pytester"]
 ROOT = Path(__file__).resolve().parents[3]
 IS_INSTALLED = any(
-    found.name == "quotewright_exchange" and found.dist is not None and Path(str(found.dist.locate_file(""))) != ROOT
-    for found in entry_points(group="pytest11")
+    Path(str(dist.locate_file(""))) != ROOT and dist.entry_points.select(group="pytest11", name="quotewright_exchange")
+    for dist in distributions(name="quotewright")
 )
 """Not so in an editable installation that is older than the plugin, even where a build has left its traces in the
 tree: its tests name the module instead."""
