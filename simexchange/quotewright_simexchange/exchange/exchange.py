@@ -237,7 +237,7 @@ class Exchange(Carrying):
         price: Decimal | None = None,
         quantity: Decimal | None = None,
     ) -> OrderRecord | Refused:
-        """Change price and total quantity (the filled part included) of an open order."""
+        """Change price and total quantity (what was filled, and what was prevented, included) of an open order."""
         self._listing(symbol)
         record = self.order(account, symbol, order_id=order_id, client_id=client_id)
         if record is None:
@@ -251,7 +251,7 @@ class Exchange(Carrying):
         if price is not None:
             command["price"] = decimal_text(price)
         if quantity is not None:
-            command["qty"] = decimal_text(quantity)
+            command["qty"] = decimal_text(quantity - record.prevented)
         refused = self._run(symbol, command, note)
         return refused if refused is not None else self._store.orders[record.order_id]
 

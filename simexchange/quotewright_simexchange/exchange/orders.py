@@ -136,7 +136,7 @@ class OrderStore:
                 values["prevented"] = record.prevented + record.leaves
             self._open[key].pop(order_id, None)
         elif kind == "amended":
-            values |= {"quantity": Decimal(event["qty"]), "leaves": Decimal(event["leaves"])}
+            values |= {"quantity": Decimal(event["qty"]) + record.prevented, "leaves": Decimal(event["leaves"])}
             price = event["price"]
             values |= {"price": None if price is None else Decimal(price), "amends": record.amends + 1}
         elif kind == "repriced":

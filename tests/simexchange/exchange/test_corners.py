@@ -108,6 +108,29 @@ def test_accounts_of_a_group_are_one_trader() -> None:
     assert exchange.orders("ann", "BTCUSDT")[0].prevented == Decimal(1)
 
 
+def test_an_amended_order_keeps_what_was_prevented_as_its_own_figure() -> None:
+    exchange, _ = opened()
+    placed(exchange, "ann", "sell", "2@100")
+    order_id = placed(exchange, "ann", "buy", "5@100", stp="decrement").order_id
+
+    def figures(record: object) -> tuple[Decimal, ...]:
+        assert isinstance(record, OrderRecord)
+        assert record.leaves == record.quantity - record.filled - record.prevented
+        return record.quantity, record.prevented, record.leaves
+
+    assert figures(exchange.order("ann", "BTCUSDT", order_id=order_id)) == (5, 2, 3)
+    assert figures(exchange.amend("ann", "BTCUSDT", order_id=order_id, quantity=Decimal(4))) == (4, 2, 2)
+    assert figures(exchange.amend("ann", "BTCUSDT", order_id=order_id, price=Decimal(99))) == (4, 2, 2)
+    refused = exchange.amend("ann", "BTCUSDT", order_id=order_id, quantity=Decimal(2))
+    assert isinstance(refused, Refused)
+    assert refused.reason == "bad_qty"
+    placed(exchange, "bob", "sell", "1@99")
+    assert figures(exchange.amend("ann", "BTCUSDT", order_id=order_id, quantity=Decimal(6))) == (6, 2, 3)
+    ended = exchange.amend("ann", "BTCUSDT", order_id=order_id, quantity=Decimal(3))
+    assert isinstance(ended, OrderRecord)
+    assert (ended.status, ended.reason, ended.filled, ended.leaves) == ("canceled", "amend_below_filled", 1, 0)
+
+
 def test_an_account_pays_its_own_rates() -> None:
     exchange, _ = opened(maker_fee=Decimal(0), taker_fee=Decimal("0.01"))
     placed(exchange, "ann", "sell", "1@100")
