@@ -27,7 +27,7 @@ from tests.mutants.mutant import Mutant, read
 TREE = Path(__file__).resolve().parents[2]
 PARTS = ("framework", "plugins", "simexchange", "tests", "docs")
 AT_ONCE = max(2, os.cpu_count() or 2)
-PATIENCE_S = 60
+PATIENCE_S = 120
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "*.c", "compiled*.json", "*.egg-info", ".*")
 FEED: Final = table.MUTANTS
 GROUPS: Final[dict[str, dict[str, list[Mutant]]]] = {
@@ -113,7 +113,7 @@ def healthy(folder: Path, chosen: list[str]) -> str:
         tests = dict.fromkeys(test for number in numbers for mutant in group[number] for test in mutant.tests)
         words = " or ".join(word for number in numbers if (word := words_of(number)))
         if tests:
-            code, told = run(folder, tuple(tests), words, 10 * PATIENCE_S)
+            code, told = run(folder, tuple(tests), words, 5 * PATIENCE_S)
             if code:
                 return f"without any mutation the tests should pass; exit {code}:\n{told}"
     return ""

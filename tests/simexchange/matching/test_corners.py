@@ -264,7 +264,7 @@ def test_limits_of_numbers_are_inclusive_for_stops_too() -> None:
     core = MatchingCore()
     core.new(0, 1, BUY, STOP_LIMIT, MOST, 1, GTC, NOT_POST_ONLY, 0, 0, 0, MOST)
     assert told(core) == ["accepted"]
-    for price, trigger in ((MOST + 1, 5), (5, MOST + 1)):
+    for price, trigger in ((MOST + 1, 5), (5, MOST + 1), (0, 5), (5, 0)):
         core.new(1, 1, BUY, STOP_LIMIT, price, 1, GTC, NOT_POST_ONLY, 0, 0, 0, trigger)
         assert told(core) == ["rejected bad_price"]
 
