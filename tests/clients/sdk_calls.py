@@ -591,14 +591,10 @@ async def keep_trading(market: str) -> None:
         await asyncio.sleep(0.2)
 
 
-async def sockets(one: Session) -> None:
-    await frames(one)
-    await streams(one)
-
-
 if __name__ == "__main__":
     for market in sys.argv[1:] or NAMES:
         session = Session(market)
         (spot_rest if market == "spot" else usdm_rest)(session)
-        asyncio.run(sockets(session))
+        asyncio.run(frames(session))
+        asyncio.run(streams(session))
         refusals(session)
