@@ -145,7 +145,7 @@ def bulk(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
 
     return compare(
         [
-            Candidate(name="core", units=count, prepare=core, check=_state, target_ns=100),
+            Candidate(name="core", units=count, prepare=core, check=_state, target_ns=60),
             Candidate(name="SortedDict", units=count, prepare=lambda: _plain(listed, standing), check=_plain_state),
         ],
         repeats,
@@ -153,7 +153,7 @@ def bulk(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
 
 
 def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
-    """One Python call a command; once with the events of each read as tuples, once with their number alone."""
+    """One Python call a command; once with the number of its events alone, once with every field of each event read."""
     rows, standing = commands(mix, count, seed)
     view = memoryview(rows)
     listed = _listed(rows)
@@ -182,27 +182,30 @@ def calls(mix: Mix, count: int, seed: int, repeats: int) -> list[Measured]:
         core.run(view, 0, standing)
         timed = [row[:8] for row in listed[standing:]]
 
-        def work() -> MatchingCore:
-            new, cancel, amend, events = core.new, core.cancel, core.amend, core.events
+        def work() -> tuple[MatchingCore, tuple[int, ...]]:
+            tell = core.tell
+            before = core.trade_number
             trades = 0
-            for operation, order, account, side, kind, price, quantity, tif in timed:
-                if operation == AMEND:
-                    amend(order, account, price, quantity)
-                elif operation == NEW:
-                    new(order, account, side, kind, price, quantity, tif)
-                else:
-                    cancel(order, account)
-                for event in events():
-                    if event[0] == TRADED:
+            for row in timed:
+                for event in tell(*row):
+                    kind, order, other, price, quantity, leaves, other_leaves, code, one, two, number = event
+                    if kind == TRADED:
                         trades += 1
-            return core
+            assert trades == core.trade_number - before, f"{trades} trades were read"
+            return core, (kind, order, other, price, quantity, leaves, other_leaves, code, one, two, number)
 
         return work
 
     return compare(
         [
-            Candidate(name="core", units=count, prepare=core, check=_state, target_ns=300),
-            Candidate(name="core, every event read", units=count, prepare=reading, check=_state, target_ns=300),
+            Candidate(name="core", units=count, prepare=core, check=_state, target_ns=150),
+            Candidate(
+                name="core, all fields of every event read",
+                units=count,
+                prepare=reading,
+                check=lambda found: _read_state(*found),
+                target_ns=150,
+            ),
             Candidate(name="SortedDict", units=count, prepare=lambda: _plain(listed, standing), check=_plain_state),
         ],
         repeats,
@@ -234,6 +237,12 @@ def _plain(listed: list[tuple[int, ...]], standing: int) -> Work:
 
 def _state(core: MatchingCore) -> Any:
     return core.trade_number, core.best_bid(), core.best_offer(), core.open_quantity(1), core.open_quantity(2)
+
+
+def _read_state(core: MatchingCore, last: tuple[int, ...]) -> Any:
+    """Return the state of a core whose events were read, all of them."""
+    assert core.events()[-1] == last, f"the last event should be {core.events()[-1]}, was read as {last}"
+    return _state(core)
 
 
 def _plain_state(exchange: DictExchange) -> Any:

@@ -77,10 +77,10 @@ class MarketBook(TakingBook):
 
     def _cancel_every(self, account: int, reason: int) -> bool:
         """Cancel every order of an account that rests or waits, by acceptance."""
-        order = self.account_head[account]
+        order = self.owners[account].first
         while order:
-            after = self.order_account_next[order]
-            if self.order_level[order] >= WAITING:
+            after = self.slots[order].account_next
+            if self.slots[order].level >= WAITING:
                 self._end(order, reason)
             order = after
         return True
@@ -89,11 +89,11 @@ class MarketBook(TakingBook):
         """Cancel every order of everybody that rests or waits, by acceptance."""
         found = []
         for account in range(self.account_count):
-            order = self.account_head[account]
+            order = self.owners[account].first
             while order:
-                if self.order_level[order] >= WAITING:
-                    found.append((self.order_number[order], order))
-                order = self.order_account_next[order]
+                if self.slots[order].level >= WAITING:
+                    found.append((self.slots[order].number, order))
+                order = self.slots[order].account_next
         for _, order in sorted(found):
             self._end(order, reason)
         return True
@@ -114,7 +114,7 @@ class MarketBook(TakingBook):
             self._emit(LIQUIDATED, 0, 0, 0, leaves, 0, 0, side, account, 0, 0)
             order = self._enroll(-2 - account, account, side, 0, leaves, leaves, F_MARKET, 0)
             self._take(order, MOST, -BEYOND, BEYOND)
-            if self.order_open[order] > 0:
+            if self.slots[order].open > 0:
                 self._retire(order)
             if self.money.insure(account):
                 self._tell_amount(INSURED, account)
@@ -146,14 +146,14 @@ class MarketBook(TakingBook):
         price, volume = self._clearing_price()
         self._emit(UNCROSSED, 0, 0, price, volume, 0, 0, 0, 0, 0, 0)
         while volume > 0:
-            bid = self.best_level[BUY]
-            offer = self.best_level[SELL]
+            bid = self.sides[BUY].best_level
+            offer = self.sides[SELL].best_level
             # Reduce-only orders can have lost what they were counted with.
             if bid == 0 or offer == 0:
                 break
-            if self._price(self.level_rank[bid]) < price or self._price(self.level_rank[offer]) > price:
+            if self._price(self.rungs[bid].rank) < price or self._price(self.rungs[offer].rank) > price:
                 break
-            volume -= self._cross(self.level_head[bid], self.level_head[offer], price, volume)
+            volume -= self._cross(self.rungs[bid].head, self.rungs[offer].head, price, volume)
         self._set_phase(TRADING)
         return True
 
@@ -164,15 +164,15 @@ class MarketBook(TakingBook):
             fill = self._shown(sell)
         if fill > most:
             fill = most
-        buyer = self.order_account[buy]
-        seller = self.order_account[sell]
-        buy_left = self.order_open[buy] - fill
-        sell_left = self.order_open[sell] - fill
+        buyer = self.slots[buy].account
+        seller = self.slots[sell].account
+        buy_left = self.slots[buy].open - fill
+        sell_left = self.slots[sell].open - fill
         self.trade_number += 1
         self._emit(
             CROSSED,
-            self.order_id[buy],
-            self.order_id[sell],
+            self.slots[buy].id,
+            self.slots[sell].id,
             price,
             fill,
             buy_left,
@@ -183,8 +183,8 @@ class MarketBook(TakingBook):
             self.trade_number,
         )
         if self.has_money:
-            buy_price = self._price(self.order_rank[buy])
-            sell_price = self._price(self.order_rank[sell])
+            buy_price = self._price(self.slots[buy].rank)
+            sell_price = self._price(self.slots[sell].rank)
             self.money.cross(buyer, buy, buy_left, buy_price, seller, sell, sell_left, sell_price, price, fill)
         self._fill_resting(buy, fill)
         self._fill_resting(sell, fill)

@@ -3,36 +3,55 @@ from quotewright_simexchange.matching.levels cimport LevelIndex
 
 cdef long long ACTIVE, EVENT_WORDS, F_CONDITIONAL, F_GTD, F_HIDDEN, F_ICEBERG, F_POST_ONLY, F_SPECIAL, WAITING
 
+cdef packed struct OrderFields:
+    long long id
+    long long rank
+    long long open
+    long long total
+    long long next
+    long long previous
+    long long level
+    long long side
+    long long account
+    long long account_next
+    long long account_previous
+    long long flags
+    long long number
+    long long display
+    long long shown
+    long long expiry
+    long long trigger
+    long long slot
+
+cdef packed struct OwnerFields:
+    long long first
+    long long last
+    long long count
+
+cdef packed struct EventFields:
+    long long kind
+    long long order
+    long long other
+    long long price
+    long long quantity
+    long long leaves
+    long long other_leaves
+    long long code
+    long long account
+    long long other_account
+    long long number
+
 cdef class OrderBook(LevelIndex):
-    cdef long long[::1] order_id
-    cdef long long[::1] order_rank
-    cdef long long[::1] order_open
-    cdef long long[::1] order_total
-    cdef long long[::1] order_next
-    cdef long long[::1] order_previous
-    cdef long long[::1] order_level
-    cdef long long[::1] order_side
-    cdef long long[::1] order_account
-    cdef long long[::1] order_account_next
-    cdef long long[::1] order_account_previous
-    cdef long long[::1] order_flags
-    cdef long long[::1] order_number
-    cdef long long[::1] order_display
-    cdef long long[::1] order_shown
-    cdef long long[::1] order_expiry
-    cdef long long[::1] order_trigger
-    cdef long long[::1] order_slot
+    cdef OrderFields[::1] slots
+    cdef long long slot_count
     cdef readonly long long specials
     cdef long long free_order
     cdef long long[::1] handles
     cdef long long id_count
     cdef long long id_end
-    cdef long long[::1] account_head
-    cdef long long[::1] account_tail
-    cdef long long[::1] account_open
+    cdef OwnerFields[::1] owners
     cdef long long account_count
-    cdef long long[::1] open_lots
-    cdef long long[::1] event_words
+    cdef EventFields[::1] event_rows
     cdef long long event_room
     cdef readonly long long event_count
     @cython.locals(order=cython.longlong)
@@ -54,10 +73,17 @@ cdef class OrderBook(LevelIndex):
     cdef bint _leave_level(self, long long order) except -1
     @cython.locals(at=cython.longlong)
     cdef bint _emit(self, long long kind, long long order, long long other, long long price, long long quantity, long long leaves, long long other_leaves, long long code, long long account, long long other_account, long long number) except -1
-    @cython.locals(words='const long long[::1]', found=list, at=cython.longlong, _=cython.longlong)
+    @cython.locals(found=list, at=cython.longlong)
     cpdef list events(self)
+    @cython.locals(row=EventFields)
+    cdef tuple _event(self, long long at)
     cpdef long long event(self, long long index, long long column) except? -1
     cpdef long long open_quantity(self, long long side) except -1
     cpdef bint is_used(self, long long order_id) except -1
     cpdef long long leaves(self, long long order_id) except -1
     cpdef long long open_order_count(self, long long account) except -1
+    cdef bint _grow_events(self) except -1
+    cdef bint _make_room_for_order(self, long long order_id) except -1
+    cdef bint _make_room_for_account(self, long long account) except -1
+    @cython.locals(first=cython.longlong, order=cython.longlong)
+    cdef bint _grow_orders(self) except -1

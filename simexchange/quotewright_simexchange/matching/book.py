@@ -13,14 +13,15 @@ from quotewright_simexchange.matching.codes import (
     F_SPECIAL,
     WAITING,
 )
-from quotewright_simexchange.matching.levels import LevelIndex, checked_side, doubled, zeros
+from quotewright_simexchange.matching.levels import IS_COMPILED, LevelIndex, checked_side, doubled, zeros
+from quotewright_simexchange.matching.rows import EventRow, OrderRow, OwnerRow, doubled_rows, rows
 
 ID_GAP = 1 << 24
 """How far an id may lie above the highest one so far: order ids and accounts index arrays, so they are counted up."""
 
 
 class OrderBook(LevelIndex):
-    """Orders on int64 pools: numbers that index one array per field, 0 is none, free ones are linked through ``next``.
+    """Orders are numbers of rows; 0 is none, free ones are linked through ``next``.
 
     ``handles`` maps the id of an order to its number while it is open, and to -1 - account when it has ended.
 
@@ -31,36 +32,17 @@ class OrderBook(LevelIndex):
 
     def __init__(self, tick_steps: int = 1, window: int = 4096) -> None:
         super().__init__(tick_steps, window)
-        self.order_id = zeros(1)
-        self.order_rank = zeros(1)
-        self.order_open = zeros(1)
-        self.order_total = zeros(1)
-        self.order_next = zeros(1)
-        self.order_previous = zeros(1)
-        self.order_level = zeros(1)
-        self.order_side = zeros(1)
-        self.order_account = zeros(1)
-        self.order_account_next = zeros(1)
-        self.order_account_previous = zeros(1)
-        self.order_flags = zeros(1)
-        self.order_number = zeros(1)
-        self.order_display = zeros(1)
-        self.order_shown = zeros(1)
-        self.order_expiry = zeros(1)
-        self.order_trigger = zeros(1)
-        self.order_slot = zeros(1)
+        self.slots = rows(OrderRow, 1, IS_COMPILED)
+        self.slot_count = 1
         self.specials = 0
         self.free_order = 0
 
         self.handles = zeros(1024)
         self.id_count = 1024
         self.id_end = 0
-        self.account_head = zeros(64)
-        self.account_tail = zeros(64)
-        self.account_open = zeros(64)
+        self.owners = rows(OwnerRow, 64, IS_COMPILED)
         self.account_count = 64
-        self.open_lots = zeros(3)
-        self.event_words = zeros(256 * EVENT_WORDS)
+        self.event_rows = rows(EventRow, 256, IS_COMPILED)
         self.event_room = 256
         self.event_count = 0
         self._grow_orders()
@@ -97,157 +79,167 @@ class OrderBook(LevelIndex):
         if order == 0:
             self._grow_orders()
             order = self.free_order
-        self.free_order = self.order_next[order]
+        self.free_order = self.slots[order].next
         if order_id >= 0:
             self.handles[order_id] = order
-        self.order_id[order] = order_id
-        self.order_rank[order] = rank
-        self.order_level[order] = ACTIVE
-        self.order_open[order] = leaves
-        self.order_total[order] = total
-        self.order_side[order] = side
-        self.order_account[order] = account
-        self.order_flags[order] = flags
-        self.order_number[order] = number
-        tail = self.account_tail[account]
-        self.order_account_previous[order] = tail
-        self.order_account_next[order] = 0
+        self.slots[order].id = order_id
+        self.slots[order].rank = rank
+        self.slots[order].level = ACTIVE
+        self.slots[order].open = leaves
+        self.slots[order].total = total
+        self.slots[order].side = side
+        self.slots[order].account = account
+        self.slots[order].flags = flags
+        self.slots[order].number = number
+        tail = self.owners[account].last
+        self.slots[order].account_previous = tail
+        self.slots[order].account_next = 0
         if tail:
-            self.order_account_next[tail] = order
+            self.slots[tail].account_next = order
         else:
-            self.account_head[account] = order
-        self.account_tail[account] = order
-        self.account_open[account] += 1
+            self.owners[account].first = order
+        self.owners[account].last = order
+        self.owners[account].count = self.owners[account].count + 1
         return order
 
     def _forget(self, order: int) -> bool:
         """Give back the number of an order that has left its level; its id stays used up."""
-        account = self.order_account[order]
-        before = self.order_account_previous[order]
-        after = self.order_account_next[order]
+        account = self.slots[order].account
+        before = self.slots[order].account_previous
+        after = self.slots[order].account_next
         if before:
-            self.order_account_next[before] = after
+            self.slots[before].account_next = after
         else:
-            self.account_head[account] = after
+            self.owners[account].first = after
         if after:
-            self.order_account_previous[after] = before
+            self.slots[after].account_previous = before
         else:
-            self.account_tail[account] = before
-        self.account_open[account] -= 1
-        if self.order_id[order] >= 0:
-            self.handles[self.order_id[order]] = -1 - account
-        self.order_next[order] = self.free_order
+            self.owners[account].last = before
+        self.owners[account].count = self.owners[account].count - 1
+        if self.slots[order].id >= 0:
+            self.handles[self.slots[order].id] = -1 - account
+        self.slots[order].next = self.free_order
         self.free_order = order
         return True
 
     def _join_level(self, order: int, side: int, rank: int, leaves: int) -> bool:
         """Put an order at the back of the level of *rank*."""
-        offset = rank - self.base[side]
+        offset = rank - self.sides[side].base
         level = 0
         if 0 <= offset < self.window_size:
-            level = self.windows[self.window_at[side] + offset]
+            level = self.windows[self.sides[side].window_at + offset]
         if level == 0:
             level = self._open_level(side, rank)
-        if self.level_is_touched[level] == 0:
-            self._touch(level)
-        self.order_rank[order] = rank
-        self.order_level[order] = level
-        if self.specials or self.order_flags[order] & F_SPECIAL:
+        if self.rungs[level].is_touched == 0:
+            self.rungs[level].is_touched = 1
+            self.rungs[level].before = self.rungs[level].quantity
+            if self.touched_count >= self.touched_room:
+                self._grow_touched()
+            self.touched[self.touched_count] = level
+            self.touched_count = self.touched_count + 1
+        self.slots[order].rank = rank
+        self.slots[order].level = level
+        if self.specials or self.slots[order].flags & F_SPECIAL:
             return self._join_others(order, level, leaves)
-        tail = self.level_tail[level]
-        self.order_next[order] = 0
-        self.order_previous[order] = tail
-        self.level_tail[level] = order
+        tail = self.rungs[level].tail
+        self.slots[order].next = 0
+        self.slots[order].previous = tail
+        self.rungs[level].tail = order
         if tail:
-            self.order_next[tail] = order
+            self.slots[tail].next = order
         else:
-            self.level_head[level] = order
+            self.rungs[level].head = order
             self._show(level)
-        self.level_quantity[level] += leaves
-        self.open_lots[side] += leaves
+        self.rungs[level].quantity = self.rungs[level].quantity + leaves
+        self.sides[side].open_lots = self.sides[side].open_lots + leaves
         return True
 
     def _join_others(self, order: int, level: int, leaves: int) -> bool:
         """Put an order into a level where it, or what stands there, may be hidden or show a part."""
-        flags = self.order_flags[order]
+        flags = self.slots[order].flags
         shown = leaves
-        before = self.level_hidden[level]
+        before = self.rungs[level].hidden
         if flags & F_SPECIAL:
-            self.specials += 1
+            self.specials = self.specials + 1
             if flags & F_HIDDEN:
                 shown = 0
                 if before == 0:
-                    self.level_hidden[level] = order
+                    self.rungs[level].hidden = order
                 before = 0
             elif flags & F_ICEBERG:
-                if shown > self.order_display[order]:
-                    shown = self.order_display[order]
-                self.order_shown[order] = shown
-        is_first = self.level_head[level] == 0
+                if shown > self.slots[order].display:
+                    shown = self.slots[order].display
+                self.slots[order].shown = shown
+        is_first = self.rungs[level].head == 0
         self._insert(order, level, before)
         if is_first:
             self._show(level)
-        self.level_quantity[level] += shown
-        self.open_lots[self.order_side[order]] += leaves
+        self.rungs[level].quantity = self.rungs[level].quantity + shown
+        self.sides[self.slots[order].side].open_lots = self.sides[self.slots[order].side].open_lots + leaves
         return True
 
     def _insert(self, order: int, level: int, after: int) -> bool:
         """Link an order into a level's queue in front of *after*; 0: at the end."""
-        before = self.order_previous[after] if after else self.level_tail[level]
-        self.order_next[order] = after
-        self.order_previous[order] = before
+        before = self.slots[after].previous if after else self.rungs[level].tail
+        self.slots[order].next = after
+        self.slots[order].previous = before
         if before:
-            self.order_next[before] = order
+            self.slots[before].next = order
         else:
-            self.level_head[level] = order
+            self.rungs[level].head = order
         if after:
-            self.order_previous[after] = order
+            self.slots[after].previous = order
         else:
-            self.level_tail[level] = order
+            self.rungs[level].tail = order
         return True
 
     def _requeue(self, order: int) -> bool:
         """Move an order behind the other displayed ones of its level."""
-        level = self.order_level[order]
-        before = self.order_previous[order]
-        after = self.order_next[order]
-        if after == self.level_hidden[level]:
+        level = self.slots[order].level
+        before = self.slots[order].previous
+        after = self.slots[order].next
+        if after == self.rungs[level].hidden:
             return True
         if before:
-            self.order_next[before] = after
+            self.slots[before].next = after
         else:
-            self.level_head[level] = after
-        self.order_previous[after] = before
-        self._insert(order, level, self.level_hidden[level])
+            self.rungs[level].head = after
+        self.slots[after].previous = before
+        self._insert(order, level, self.rungs[level].hidden)
         return True
 
     def _leave_level(self, order: int) -> bool:
         """Take an order out of its level's queue."""
-        level = self.order_level[order]
-        if self.level_is_touched[level] == 0:
-            self._touch(level)
-        before = self.order_previous[order]
-        after = self.order_next[order]
-        leaves = self.order_open[order]
-        self.open_lots[self.order_side[order]] -= leaves
-        if self.order_flags[order] & F_SPECIAL:
-            self.specials -= 1
-            if self.order_flags[order] & F_HIDDEN:
+        level = self.slots[order].level
+        if self.rungs[level].is_touched == 0:
+            self.rungs[level].is_touched = 1
+            self.rungs[level].before = self.rungs[level].quantity
+            if self.touched_count >= self.touched_room:
+                self._grow_touched()
+            self.touched[self.touched_count] = level
+            self.touched_count = self.touched_count + 1
+        before = self.slots[order].previous
+        after = self.slots[order].next
+        leaves = self.slots[order].open
+        self.sides[self.slots[order].side].open_lots = self.sides[self.slots[order].side].open_lots - leaves
+        if self.slots[order].flags & F_SPECIAL:
+            self.specials = self.specials - 1
+            if self.slots[order].flags & F_HIDDEN:
                 leaves = 0
-                if self.level_hidden[level] == order:
-                    self.level_hidden[level] = after
-            elif self.order_flags[order] & F_ICEBERG:
-                leaves = self.order_shown[order]
-        self.level_quantity[level] -= leaves
-        self.order_level[order] = ACTIVE
+                if self.rungs[level].hidden == order:
+                    self.rungs[level].hidden = after
+            elif self.slots[order].flags & F_ICEBERG:
+                leaves = self.slots[order].shown
+        self.rungs[level].quantity = self.rungs[level].quantity - leaves
+        self.slots[order].level = ACTIVE
         if before:
-            self.order_next[before] = after
+            self.slots[before].next = after
         else:
-            self.level_head[level] = after
+            self.rungs[level].head = after
         if after:
-            self.order_previous[after] = before
+            self.slots[after].previous = before
         else:
-            self.level_tail[level] = before
+            self.rungs[level].tail = before
             if before == 0:
                 self._hide(level)
         return True
@@ -269,67 +261,69 @@ class OrderBook(LevelIndex):
         number: int,
     ) -> bool:
         if self.event_count >= self.event_room:
-            self.event_words = doubled(self.event_words)
-            self.event_room *= 2
-        at = self.event_count * EVENT_WORDS
-        self.event_words[at] = kind
-        self.event_words[at + 1] = order
-        self.event_words[at + 2] = other
-        self.event_words[at + 3] = price
-        self.event_words[at + 4] = quantity
-        self.event_words[at + 5] = leaves
-        self.event_words[at + 6] = other_leaves
-        self.event_words[at + 7] = code
-        self.event_words[at + 8] = account
-        self.event_words[at + 9] = other_account
-        self.event_words[at + 10] = number
-        self.event_count += 1
+            self._grow_events()
+        at = self.event_count
+        self.event_rows[at].kind = kind
+        self.event_rows[at].order = order
+        self.event_rows[at].other = other
+        self.event_rows[at].price = price
+        self.event_rows[at].quantity = quantity
+        self.event_rows[at].leaves = leaves
+        self.event_rows[at].other_leaves = other_leaves
+        self.event_rows[at].code = code
+        self.event_rows[at].account = account
+        self.event_rows[at].other_account = other_account
+        self.event_rows[at].number = number
+        self.event_count = self.event_count + 1
         return True
 
     def events(self) -> list[tuple[int, ...]]:
         """Return the events as tuples of the columns of an event row."""
-        words = self.event_words
+        if self.event_count == 1:
+            return [self._event(0)]
+        if self.event_count == 2:
+            return [self._event(0), self._event(1)]
         found: list[tuple[int, ...]] = []
-        at = 0
-        for _ in range(self.event_count):
-            found.append(
-                (
-                    words[at],
-                    words[at + 1],
-                    words[at + 2],
-                    words[at + 3],
-                    words[at + 4],
-                    words[at + 5],
-                    words[at + 6],
-                    words[at + 7],
-                    words[at + 8],
-                    words[at + 9],
-                    words[at + 10],
-                )
-            )
-            at += EVENT_WORDS
+        for at in range(self.event_count):
+            found.append(self._event(at))
         return found
+
+    def _event(self, at: int) -> tuple[int, ...]:
+        row = self.event_rows[at]
+        return (
+            row.kind,
+            row.order,
+            row.other,
+            row.price,
+            row.quantity,
+            row.leaves,
+            row.other_leaves,
+            row.code,
+            row.account,
+            row.other_account,
+            row.number,
+        )
 
     def event(self, index: int, column: int) -> int:
         """Return one column of one event."""
         if not (0 <= index < self.event_count and 0 <= column < EVENT_WORDS):
             raise IndexError(f"event {index}, column {column}: there are {self.event_count} events")
-        return self.event_words[index * EVENT_WORDS + column]
+        return self._event(index)[column]
 
     # What stands in the book.
 
     def open_quantity(self, side: int) -> int:
         """Return the sum of the open quantity on *side*, hidden and reserve included, waiting stops not."""
-        return self.open_lots[checked_side(side)]
+        return self.sides[checked_side(side)].open_lots
 
     def orders_at(self, side: int, price: int) -> list[tuple[int, int]]:
         """Return ``(order id, open quantity)`` at *price* in the order in which they would trade."""
         found = []
         level = self._level_at(side, price)
-        order = self.level_head[level] if level else 0
+        order = self.rungs[level].head if level else 0
         while order:
-            found.append((self.order_id[order], self.order_open[order]))
-            order = self.order_next[order]
+            found.append((self.slots[order].id, self.slots[order].open))
+            order = self.slots[order].next
         return found
 
     def queue_at(self, side: int, price: int) -> list[tuple[int, int, int, bool]]:
@@ -337,18 +331,18 @@ class OrderBook(LevelIndex):
         order."""
         found = []
         level = self._level_at(side, price)
-        order = self.level_head[level] if level else 0
+        order = self.rungs[level].head if level else 0
         while order:
-            leaves = self.order_open[order]
+            leaves = self.slots[order].open
             shown = self._shown(order)
-            reserve = leaves - shown if self.order_flags[order] & F_ICEBERG else -1
-            found.append((self.order_id[order], shown, reserve, bool(self.order_flags[order] & F_HIDDEN)))
-            order = self.order_next[order]
+            reserve = leaves - shown if self.slots[order].flags & F_ICEBERG else -1
+            found.append((self.slots[order].id, shown, reserve, bool(self.slots[order].flags & F_HIDDEN)))
+            order = self.slots[order].next
         return found
 
     def _shown(self, order: int) -> int:
         """Return what a taker can hit at once: an iceberg's slice, all of any other order."""
-        return self.order_shown[order] if self.order_flags[order] & F_ICEBERG else self.order_open[order]
+        return self.slots[order].shown if self.slots[order].flags & F_ICEBERG else self.slots[order].open
 
     def is_used(self, order_id: int) -> bool:
         """Return whether *order_id* was accepted, open or not."""
@@ -358,7 +352,7 @@ class OrderBook(LevelIndex):
         """Return the open quantity of an order, 0 if it is not open."""
         if order_id < 0 or order_id >= self.id_count or self.handles[order_id] <= 0:
             return 0
-        return self.order_open[self.handles[order_id]]
+        return self.slots[self.handles[order_id]].open
 
     def order(self, order_id: int) -> tuple[int, int, int, int, int, int, int] | None:
         """Return ``(account, side, price, total, open, post_only, number of acceptance)``, None if it is not open."""
@@ -366,13 +360,13 @@ class OrderBook(LevelIndex):
             return None
         order = self.handles[order_id]
         return (
-            self.order_account[order],
-            self.order_side[order],
-            self._price(self.order_rank[order]),
-            self.order_total[order],
-            self.order_open[order],
-            self.order_flags[order] & F_POST_ONLY,
-            self.order_number[order],
+            self.slots[order].account,
+            self.slots[order].side,
+            self._price(self.slots[order].rank),
+            self.slots[order].total,
+            self.slots[order].open,
+            self.slots[order].flags & F_POST_ONLY,
+            self.slots[order].number,
         )
 
     def conditions(self, order_id: int) -> tuple[int, int, int, int, int, int, int]:
@@ -380,33 +374,38 @@ class OrderBook(LevelIndex):
         if order_id < 0 or order_id >= self.id_count or self.handles[order_id] <= 0:
             return 0, 0, 0, 0, 0, 0, 0
         order = self.handles[order_id]
-        flags = self.order_flags[order]
+        flags = self.slots[order].flags
         is_iceberg = flags & F_ICEBERG
-        is_conditional = self.order_trigger[order] if flags & F_CONDITIONAL else 0
+        is_conditional = self.slots[order].trigger if flags & F_CONDITIONAL else 0
         return (
             flags,
-            self.order_display[order] if is_iceberg else 0,
-            self.order_shown[order] if is_iceberg and self.order_level[order] > 0 else 0,
-            self.order_expiry[order] if flags & F_GTD else 0,
+            self.slots[order].display if is_iceberg else 0,
+            self.slots[order].shown if is_iceberg and self.slots[order].level > 0 else 0,
+            self.slots[order].expiry if flags & F_GTD else 0,
             is_conditional,
-            self.order_slot[order] if flags & F_CONDITIONAL else 0,
-            int(self.order_level[order] == WAITING),
+            self.slots[order].slot if flags & F_CONDITIONAL else 0,
+            int(self.slots[order].level == WAITING),
         )
 
     def open_orders(self, account: int) -> list[int]:
         """Return the ids of an account's open orders, in order of acceptance."""
         found = []
-        order = self.account_head[account] if 0 <= account < self.account_count else 0
+        order = self.owners[account].first if 0 <= account < self.account_count else 0
         while order:
-            found.append(self.order_id[order])
-            order = self.order_account_next[order]
+            found.append(self.slots[order].id)
+            order = self.slots[order].account_next
         return found
 
     def open_order_count(self, account: int) -> int:
         """Return how many open orders *account* has."""
-        return self.account_open[account] if 0 <= account < self.account_count else 0
+        return self.owners[account].count if 0 <= account < self.account_count else 0
 
     # Room.
+
+    def _grow_events(self) -> bool:
+        self.event_rows = doubled_rows(EventRow, self.event_rows, IS_COMPILED)
+        self.event_room *= 2
+        return True
 
     def _make_room_for_order(self, order_id: int) -> bool:
         if not 0 <= order_id < self.id_end + ID_GAP:
@@ -420,34 +419,16 @@ class OrderBook(LevelIndex):
         if not 0 <= account < ID_GAP:
             raise ValueError(f"account number {account} is not in [0, {ID_GAP}): accounts are counted up from 0")
         while account >= self.account_count:
-            self.account_head = doubled(self.account_head)
-            self.account_tail = doubled(self.account_tail)
-            self.account_open = doubled(self.account_open)
+            self.owners = doubled_rows(OwnerRow, self.owners, IS_COMPILED)
             self.account_count *= 2
         return True
 
     def _grow_orders(self) -> bool:
-        first = len(self.order_id)
-        self.order_id = doubled(self.order_id)
-        self.order_rank = doubled(self.order_rank)
-        self.order_open = doubled(self.order_open)
-        self.order_total = doubled(self.order_total)
-        self.order_next = doubled(self.order_next)
-        self.order_previous = doubled(self.order_previous)
-        self.order_level = doubled(self.order_level)
-        self.order_side = doubled(self.order_side)
-        self.order_account = doubled(self.order_account)
-        self.order_account_next = doubled(self.order_account_next)
-        self.order_account_previous = doubled(self.order_account_previous)
-        self.order_flags = doubled(self.order_flags)
-        self.order_number = doubled(self.order_number)
-        self.order_display = doubled(self.order_display)
-        self.order_shown = doubled(self.order_shown)
-        self.order_expiry = doubled(self.order_expiry)
-        self.order_trigger = doubled(self.order_trigger)
-        self.order_slot = doubled(self.order_slot)
+        first = self.slot_count
+        self.slots = doubled_rows(OrderRow, self.slots, IS_COMPILED)
+        self.slot_count *= 2
         self.free_order = 0
-        for order in range(len(self.order_id) - 1, first - 1, -1):
-            self.order_next[order] = self.free_order
+        for order in range(self.slot_count - 1, first - 1, -1):
+            self.slots[order].next = self.free_order
             self.free_order = order
         return True

@@ -13,7 +13,6 @@ cdef class ConditionalBook(OrderBook):
     cdef long long[::1] aims
     cdef list heaps
     cdef long long[::1] slot_counts
-    cdef long long[::1] waiting_lots
     cdef readonly long long waiting_count
     cdef long long elected_first
     cdef long long elected_last

@@ -51,7 +51,6 @@ class ConditionalBook(OrderBook):
             self.aims[slot] = BEYOND
         self.heaps: list[list[tuple[int, int, int]]] = [[], [], [], [], [], []]
         self.slot_counts = zeros(6)
-        self.waiting_lots = zeros(3)
         self.waiting_count = 0
         self.elected_first = 0
         self.elected_last = 0
@@ -101,8 +100,8 @@ class ConditionalBook(OrderBook):
 
     def _is_met(self, order: int) -> bool:
         """Return whether the condition of an order holds now."""
-        slot = self.order_slot[order]
-        trigger = self.order_trigger[order]
+        slot = self.slots[order].slot
+        trigger = self.slots[order].trigger
         return self._reach(slot) >= (trigger if slot % 2 == 0 else -trigger)
 
     def _reach(self, slot: int) -> int:
@@ -114,16 +113,16 @@ class ConditionalBook(OrderBook):
 
     def _wait(self, order: int) -> bool:
         """Let an order wait for its trigger."""
-        slot = self.order_slot[order]
+        slot = self.slots[order].slot
         heap = self.heaps[slot]
         if len(heap) > 2 * self.slot_counts[slot] + SPARE:
             heap[:] = [entry for entry in heap if self._is_waiting(entry[2])]
             heapify(heap)
-        trigger = self.order_trigger[order]
-        heappush(heap, (trigger if slot % 2 == 0 else -trigger, self.order_number[order], self.order_id[order]))
-        self.order_level[order] = WAITING
+        trigger = self.slots[order].trigger
+        heappush(heap, (trigger if slot % 2 == 0 else -trigger, self.slots[order].number, self.slots[order].id))
+        self.slots[order].level = WAITING
         self.slot_counts[slot] += 1
-        self.waiting_lots[self.order_side[order]] += self.order_open[order]
+        self.sides[self.slots[order].side].waiting_lots += self.slots[order].open
         self.waiting_count += 1
         if slot < 2:
             self.specials += 1
@@ -131,14 +130,14 @@ class ConditionalBook(OrderBook):
         return True
 
     def _is_waiting(self, order_id: int) -> bool:
-        return self.handles[order_id] > 0 and self.order_level[self.handles[order_id]] == WAITING
+        return self.handles[order_id] > 0 and self.slots[self.handles[order_id]].level == WAITING
 
     def _stop_waiting(self, order: int, level: int) -> bool:
         """Take an order out of those that wait; *level* says what it is from now on."""
-        slot = self.order_slot[order]
-        self.order_level[order] = level
+        slot = self.slots[order].slot
+        self.slots[order].level = level
         self.slot_counts[slot] -= 1
-        self.waiting_lots[self.order_side[order]] -= self.order_open[order]
+        self.sides[self.slots[order].side].waiting_lots -= self.slots[order].open
         self.waiting_count -= 1
         if slot < 2:
             self.specials -= 1
@@ -159,10 +158,10 @@ class ConditionalBook(OrderBook):
         return True
 
     def _queue_elected(self, order: int) -> bool:
-        self.order_level[order] = ELECTED
-        self.order_next[order] = 0
+        self.slots[order].level = ELECTED
+        self.slots[order].next = 0
         if self.elected_first:
-            self.order_next[self.elected_last] = order
+            self.slots[self.elected_last].next = order
         else:
             self.elected_first = order
         self.elected_last = order
@@ -181,7 +180,7 @@ class ConditionalBook(OrderBook):
             self.expiries = [entry for entry in self.expiries if self.handles[entry[2]] > 0]
             heapify(self.expiries)
             self.expiry_room = 2 * len(self.expiries) + SPARE
-        heappush(self.expiries, (self.order_expiry[order], self.order_number[order], self.order_id[order]))
+        heappush(self.expiries, (self.slots[order].expiry, self.slots[order].number, self.slots[order].id))
         return True
 
     def next_expiry(self) -> int:
@@ -196,7 +195,7 @@ class ConditionalBook(OrderBook):
         if end < 0 or end > self.now:
             return 0
         order = self.handles[self.expiries[0][2]]
-        assert self.order_flags[order] & F_GTD
+        assert self.slots[order].flags & F_GTD
         return order
 
     # Price rules.
@@ -285,8 +284,8 @@ class ConditionalBook(OrderBook):
         if self.protection_of_last:
             ticks = self.last_price // self.tick_steps
         else:
-            ticks = -self.best_rank[2] if side == BUY else self.best_rank[1]
-            if self.best_level[3 - side] == 0:
+            ticks = -self.sides[2].best_rank if side == BUY else self.sides[1].best_rank
+            if self.sides[3 - side].best_level == 0:
                 ticks = 0
         if ticks == 0:
             return MOST

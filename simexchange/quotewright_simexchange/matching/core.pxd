@@ -8,7 +8,7 @@ cdef long long C_TRIGGER, C_TRIGGER_BY, FOK, F_POST_ONLY, GTC, HALT, KEEP, LAST,
 cdef long long NOT_POST_ONLY, NO_STP, PHASE, POST_ONLY_REPRICE, QTY_DOWN_ONLY, REFERENCE, REJECTED, REPRICED
 cdef long long R_AMEND_BELOW_FILLED, R_BAD_FLAGS, R_DUPLICATE_ID, R_FOK, R_INSUFFICIENT_FUNDS, R_IOC
 cdef long long R_MAX_OPEN_ORDERS, R_MAX_QTY, R_NONE, R_NOT_ALLOWED, R_NO_LIQUIDITY, R_POST_ONLY, R_USER, SELL
-cdef long long TRADED, UNCROSS
+cdef long long TRADED, TRADING, UNCROSS
 cdef object REFERENCE_UNIT
 
 cdef class MatchingCore(EntryBook):
@@ -22,17 +22,16 @@ cdef class MatchingCore(EntryBook):
     cpdef long long uncross(self) except -1
     cpdef long long fund(self, object rate) except -1
     cpdef long long settle(self, object price) except -1
+    cpdef tuple tell(self, long long operation, long long order_id, long long account, long long side=*, long long kind=*, long long price=*, long long quantity=*, long long tif=*)
     cdef long long _finish(self) except -1
-    @cython.locals(row=cython.longlong, at=cython.longlong, operation=cython.longlong)
+    @cython.locals(row=cython.longlong, at=cython.longlong, operation=cython.longlong, kind=cython.longlong,
+                   tif=cython.longlong, stp=cython.longlong, display=cython.longlong, marks=cython.longlong)
     cpdef long long run(self, const long long[::1] commands, long long first, long long last, long long most_events=*) except -1
-    @cython.locals(kind=cython.longlong, tif=cython.longlong, stp=cython.longlong, display=cython.longlong,
-                   marks=cython.longlong)
-    cdef bint _new_row(self, const long long[::1] commands, long long at) except -1
     cpdef bint clear(self) except -1
     @cython.locals(other=cython.longlong, rank=cython.longlong, reason=cython.longlong, is_repriced=cython.bint,
                    number=cython.longlong, leaves=cython.longlong, order=cython.longlong)
     cdef bint _new(self, long long order_id, long long account, long long side, long long kind, long long price, long long quantity, long long tif, long long post_only) except -1
-    @cython.locals(reason=cython.longlong)
+    @cython.locals(reason=cython.longlong, order=cython.longlong)
     cdef bint _cancel(self, long long order_id, long long account) except -1
     cdef bint _cancel_all(self, long long account) except -1
     @cython.locals(reason=cython.longlong, order=cython.longlong, side=cython.longlong, other=cython.longlong,

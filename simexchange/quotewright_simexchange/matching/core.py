@@ -72,6 +72,7 @@ from quotewright_simexchange.matching.codes import (
     REJECTED,
     REPRICED,
     TRADED,
+    TRADING,
     UNCROSS,
 )
 from quotewright_simexchange.matching.entry import EntryBook
@@ -184,11 +185,35 @@ class MatchingCore(EntryBook):
         self._settle(price)
         return self._finish()
 
+    def tell(
+        self,
+        operation: int,
+        order_id: int,
+        account: int,
+        side: int = BUY,
+        kind: int = LIMIT,
+        price: int = KEEP,
+        quantity: int = KEEP,
+        tif: int = GTC,
+    ) -> tuple[tuple[int, ...], ...]:
+        """Carry out a plain ``NEW``, ``AMEND`` or ``CANCEL`` and return its events, in one call: the quickest way to
+        read them all. The parameters are the first columns of a row of :meth:`run`."""
+        if operation == AMEND:
+            self.amend(order_id, account, price, quantity)
+        elif operation == NEW:
+            self.new(order_id, account, side, kind, price, quantity, tif)
+        elif operation == CANCEL:
+            self.cancel(order_id, account)
+        else:
+            raise ValueError(f"operation should be {NEW} (new), {AMEND} (amend) or {CANCEL} (cancel), was {operation}")
+        return (self._event(0),) if self.event_count == 1 else tuple(self.events())
+
     def _finish(self) -> int:
         """End a command: elected orders act, level changes are written down; return how many events it made."""
         if self.elected_first:
             self._run_elected()
-        self._publish()
+        if self.touched_count:
+            self._publish()
         return self.event_count
 
     def run(self, commands: memoryview[int], first: int, last: int, most_events: int = 65536) -> int:
@@ -210,7 +235,39 @@ class MatchingCore(EntryBook):
                     commands[at + C_QUANTITY],
                 )
             elif operation == NEW:
-                self._new_row(commands, at)
+                kind = commands[at + C_KIND]
+                tif = commands[at + C_TIF]
+                stp = commands[at + C_STP]
+                display = commands[at + C_DISPLAY]
+                marks = commands[at + C_MARKS]
+                if self.specials or kind > MARKET or tif > FOK or stp or display or marks:
+                    self._new_order(
+                        commands[at + C_ORDER],
+                        commands[at + C_ACCOUNT],
+                        commands[at + C_SIDE],
+                        kind,
+                        commands[at + C_PRICE],
+                        commands[at + C_QUANTITY],
+                        tif,
+                        commands[at + C_POST_ONLY],
+                        stp,
+                        display,
+                        marks,
+                        commands[at + C_TRIGGER],
+                        commands[at + C_TRIGGER_BY],
+                        commands[at + C_EXPIRY],
+                    )
+                else:
+                    self._new(
+                        commands[at + C_ORDER],
+                        commands[at + C_ACCOUNT],
+                        commands[at + C_SIDE],
+                        kind,
+                        commands[at + C_PRICE],
+                        commands[at + C_QUANTITY],
+                        tif,
+                        commands[at + C_POST_ONLY],
+                    )
             elif operation == CANCEL:
                 self._cancel(commands[at + C_ORDER], commands[at + C_ACCOUNT])
             elif operation == CANCEL_ALL:
@@ -224,47 +281,13 @@ class MatchingCore(EntryBook):
             elif operation == UNCROSS:
                 self._uncross()
             else:
-                raise ValueError(f"command {row}: operation should be 1 to 8, was {operation}")
+                self._refuse_row(row, operation)
             if self.elected_first:
                 self._run_elected()
-            self._publish()
+            if self.touched_count:
+                self._publish()
             row += 1
         return row
-
-    def _new_row(self, commands: memoryview[int], at: int) -> bool:
-        """Place the order of the command row that begins at *at*."""
-        kind = commands[at + C_KIND]
-        tif = commands[at + C_TIF]
-        stp = commands[at + C_STP]
-        display = commands[at + C_DISPLAY]
-        marks = commands[at + C_MARKS]
-        if self.specials or kind > MARKET or tif > FOK or stp or display or marks:
-            return self._new_order(
-                commands[at + C_ORDER],
-                commands[at + C_ACCOUNT],
-                commands[at + C_SIDE],
-                kind,
-                commands[at + C_PRICE],
-                commands[at + C_QUANTITY],
-                tif,
-                commands[at + C_POST_ONLY],
-                stp,
-                display,
-                marks,
-                commands[at + C_TRIGGER],
-                commands[at + C_TRIGGER_BY],
-                commands[at + C_EXPIRY],
-            )
-        return self._new(
-            commands[at + C_ORDER],
-            commands[at + C_ACCOUNT],
-            commands[at + C_SIDE],
-            kind,
-            commands[at + C_PRICE],
-            commands[at + C_QUANTITY],
-            tif,
-            commands[at + C_POST_ONLY],
-        )
 
     def clear(self) -> bool:
         """Forget the events and level changes of what was carried out before."""
@@ -286,12 +309,10 @@ class MatchingCore(EntryBook):
         post_only: int,
     ) -> bool:
         """Place a plain order while nothing special is in the book and no rule is on."""
-        if side != BUY and side != SELL:
-            raise ValueError(f"order {order_id}: side should be 1 (buy) or 2 (sell), was {side}")
-        if (kind != LIMIT and kind != MARKET) or tif < GTC or tif > FOK:
-            raise ValueError(f"order {order_id}: kind {kind} with time in force {tif} is not known to the core")
+        if (side != BUY and side != SELL) or (kind != LIMIT and kind != MARKET) or tif < GTC or tif > FOK:
+            self._refuse_order(order_id, side, kind, tif, post_only)
         if post_only < NOT_POST_ONLY or post_only > POST_ONLY_REPRICE:
-            raise ValueError(f"order {order_id}: post_only should be 0, 1 or 2, was {post_only}")
+            self._refuse_order(order_id, side, kind, tif, post_only)
         if order_id < 0 or order_id >= self.id_count:
             self._make_room_for_order(order_id)
         if account < 0 or account >= self.account_count:
@@ -308,13 +329,13 @@ class MatchingCore(EntryBook):
                     rank = self.ticks if side == BUY else -self.ticks
                 if post_only and (kind == MARKET or tif != GTC):
                     reason = R_BAD_FLAGS
-                elif self.max_open_orders > 0 and self.account_open[account] >= self.max_open_orders:
+                elif self.max_open_orders > 0 and self.owners[account].count >= self.max_open_orders:
                     reason = R_MAX_OPEN_ORDERS
-                elif quantity > MOST - self.open_lots[side] - self.waiting_lots[side]:
+                elif quantity > self._room(side):
                     reason = R_MAX_QTY
         is_repriced = False
-        if reason == R_NONE and post_only and rank + self.best_rank[other] >= 0:
-            rank = -self.best_rank[other] - 1
+        if reason == R_NONE and post_only and rank + self.sides[other].best_rank >= 0:
+            rank = -self.sides[other].best_rank - 1
             is_repriced = post_only == POST_ONLY_REPRICE and self._is_price(rank, side)
             if not is_repriced:
                 reason = R_POST_ONLY
@@ -323,7 +344,7 @@ class MatchingCore(EntryBook):
         if reason != R_NONE:
             self._emit(REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
             return True
-        self.accept_number += 1
+        self.accept_number = self.accept_number + 1
         number = self.accept_number
         if order_id >= self.id_end:
             self.id_end = order_id + 1
@@ -334,7 +355,7 @@ class MatchingCore(EntryBook):
             price = self._price(rank)
             self._emit(REPRICED, order_id, 0, price, quantity, quantity, 0, 0, account, 0, 0)
         leaves = quantity
-        if rank + self.best_rank[other] >= 0:
+        if rank + self.sides[other].best_rank >= 0:
             if tif == FOK and not self._is_fillable(other, rank, quantity):
                 self.handles[order_id] = -1 - account
                 self._emit(CANCELED, order_id, 0, 0, quantity, 0, 0, R_FOK, account, 0, 0)
@@ -343,7 +364,7 @@ class MatchingCore(EntryBook):
         if leaves and kind == LIMIT and tif == GTC:
             order = self._add_order(order_id, account, side, rank, leaves, quantity, post_only, number)
             if self.is_spot:
-                self.money.lock(account, side, self._price(rank), leaves, order)
+                self._lock(order)
             return True
         self.handles[order_id] = -1 - account
         if leaves:
@@ -352,11 +373,16 @@ class MatchingCore(EntryBook):
         return True
 
     def _cancel(self, order_id: int, account: int) -> bool:
-        reason = self._find(order_id, account, False)
-        if reason != R_NONE:
-            self._emit(CANCEL_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
-            return True
-        self._cancel_order(self.handles[order_id], R_USER)
+        order = 0
+        if self.phase == TRADING and 0 <= order_id < self.id_count:
+            order = self.handles[order_id]
+        if order <= 0 or self.slots[order].account != account:
+            reason = self._find(order_id, account, False)
+            if reason != R_NONE:
+                self._emit(CANCEL_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
+                return True
+            order = self.handles[order_id]
+        self._cancel_order(order, R_USER)
         return True
 
     def _cancel_all(self, account: int) -> bool:
@@ -365,22 +391,26 @@ class MatchingCore(EntryBook):
         return True
 
     def _amend(self, order_id: int, account: int, price: int, quantity: int) -> bool:
-        reason = self._find(order_id, account, True)
+        reason = R_NONE
         order = 0
+        if self.phase == TRADING and 0 <= order_id < self.id_count:
+            order = self.handles[order_id]
+        if order <= 0 or self.slots[order].account != account:
+            reason = self._find(order_id, account, True)
         if reason == R_NONE:
             order = self.handles[order_id]
-            if self.specials or self.order_flags[order] > F_POST_ONLY:
+            if self.specials or self.slots[order].flags > F_POST_ONLY:
                 reason = self._amend_order(order, price, quantity)
                 if reason == R_NONE:
                     return True
         if reason != R_NONE:
             self._emit(AMEND_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
             return True
-        side = self.order_side[order]
+        side = self.slots[order].side
         other = BUY + SELL - side
-        rank = self.order_rank[order]
-        before = self.order_open[order]
-        total = self.order_total[order]
+        rank = self.slots[order].rank
+        before = self.slots[order].open
+        total = self.slots[order].total
         filled = total - before
         if price == KEEP:
             price = self._price(rank)
@@ -399,40 +429,40 @@ class MatchingCore(EntryBook):
             elif leaves <= 0:
                 self._cancel_order(order, R_AMEND_BELOW_FILLED)
                 return True
-            elif leaves > before and leaves - before > MOST - self.open_lots[side] - self.waiting_lots[side]:
+            elif leaves > before and leaves - before > self._room(side):
                 reason = R_MAX_QTY
-            elif self.order_flags[order] and wanted + self.best_rank[other] >= 0:
+            elif self.slots[order].flags and wanted + self.sides[other].best_rank >= 0:
                 if self.amend_post_only_cross == CROSS_CANCEL:
                     self._cancel_order(order, R_POST_ONLY)
                     return True
                 reason = R_POST_ONLY
-            elif self.is_spot and not self.money.can_place(account, side, price, leaves, order):
+            elif self.is_spot and not self._can_place(order, price, leaves):
                 reason = R_INSUFFICIENT_FUNDS
         if reason != R_NONE:
             self._emit(AMEND_REJECTED, order_id, 0, 0, 0, 0, 0, reason, account, 0, 0)
             return True
         self._emit(AMENDED, order_id, 0, price, quantity, leaves, 0, is_kept, account, 0, 0)
-        self.order_total[order] = quantity
+        self.slots[order].total = quantity
         if self.is_spot:
-            self.money.release(account, side, order)
+            self._release(order)
         if is_kept:
             if leaves != before:
-                level = self.order_level[order]
+                level = self.slots[order].level
                 self._touch(level)
-                self.level_quantity[level] -= before - leaves
-                self.open_lots[side] -= before - leaves
-                self.order_open[order] = leaves
+                self.rungs[level].quantity = self.rungs[level].quantity - (before - leaves)
+                self.sides[side].open_lots = self.sides[side].open_lots - (before - leaves)
+                self.slots[order].open = leaves
         else:
             self._leave_level(order)
-            if wanted + self.best_rank[other] >= 0:
+            if wanted + self.sides[other].best_rank >= 0:
                 leaves = self._match(order_id, account, side, wanted, leaves)
             if leaves == 0:
                 self._forget(order)
                 return True
-            self.order_open[order] = leaves
+            self.slots[order].open = leaves
             self._join_level(order, side, wanted, leaves)
         if self.is_spot:
-            self.money.lock(account, side, price, leaves, order)
+            self._lock(order)
         return True
 
     def _is_covered(self, account: int, side: int, kind: int, rank: int, quantity: int, tif: int) -> bool:
@@ -444,102 +474,94 @@ class MatchingCore(EntryBook):
             return self.money.can_place(account, side, price, quantity, 0)
         if tif == FOK and not self._is_fillable(SELL, rank, quantity):
             return self.money.can_pay(account)
-        level = self.best_level[SELL]
+        level = self.sides[SELL].best_level
         leaves = quantity
         while level and leaves:
-            price = -self.level_rank[level] * self.tick_steps
-            order = self.level_head[level]
+            price = -self.rungs[level].rank * self.tick_steps
+            order = self.rungs[level].head
             while order and leaves:
-                fill = self.order_open[order]
+                fill = self.slots[order].open
                 if fill > leaves:
                     fill = leaves
                 self.money.add_cost(price, fill)
                 leaves -= fill
-                order = self.order_next[order]
-            level = self._next_level(SELL, self.level_rank[level])
+                order = self.slots[order].next
+            level = self._next_level(SELL, self.rungs[level].rank)
         return self.money.can_pay(account)
 
     def _is_fillable(self, side: int, rank: int, quantity: int) -> bool:
         """Return whether the makers on *side* that a taker of *rank* reaches hold *quantity*."""
-        level = self.best_level[side]
-        while level and rank + self.level_rank[level] >= 0:
-            if self.level_quantity[level] >= quantity:
+        level = self.sides[side].best_level
+        while level and rank + self.rungs[level].rank >= 0:
+            if self.rungs[level].quantity >= quantity:
                 return True
-            quantity -= self.level_quantity[level]
-            level = self._next_level(side, self.level_rank[level])
+            quantity -= self.rungs[level].quantity
+            level = self._next_level(side, self.rungs[level].rank)
         return False
 
     def _match(self, order_id: int, account: int, side: int, rank: int, leaves: int) -> int:
         """Let a taker of *rank* trade with the makers it reaches and return what it has left."""
         other = BUY + SELL - side
-        while leaves and rank + self.best_rank[other] >= 0:
-            level = self.best_level[other]
-            if self.level_is_touched[level] == 0:
+        while leaves and rank + self.sides[other].best_rank >= 0:
+            level = self.sides[other].best_level
+            if self.rungs[level].is_touched == 0:
                 self._touch(level)
-            ticks = self.level_rank[level]
+            ticks = self.rungs[level].rank
             price = (-ticks if side == BUY else ticks) * self.tick_steps
-            order = self.level_head[level]
+            order = self.rungs[level].head
             traded = 0
             while leaves and order:
-                after = self.order_next[order]
-                left = self.order_open[order]
+                after = self.slots[order].next
+                left = self.slots[order].open
                 fill = left if left < leaves else leaves
                 left -= fill
                 leaves -= fill
                 traded += fill
-                self.trade_number += 1
+                self.trade_number = self.trade_number + 1
                 self._emit(
                     TRADED,
-                    self.order_id[order],
+                    self.slots[order].id,
                     order_id,
                     price,
                     fill,
                     left,
                     leaves,
                     side,
-                    self.order_account[order],
+                    self.slots[order].account,
                     account,
                     self.trade_number,
                 )
                 if self.has_money:
-                    self.money.trade(self.order_account[order], order, left, account, side, price, fill)
+                    self._book_trade(order, left, account, side, price, fill)
                 if left:
-                    self.order_open[order] = left
+                    self.slots[order].open = left
                     break
                 self._forget(order)
                 order = after
             self.last_price = price
-            self.level_quantity[level] -= traded
-            self.open_lots[other] -= traded
-            self.level_head[level] = order
+            self.rungs[level].quantity = self.rungs[level].quantity - traded
+            self.sides[other].open_lots = self.sides[other].open_lots - traded
+            self.rungs[level].head = order
             if order:
-                self.order_previous[order] = 0
+                self.slots[order].previous = 0
             else:
-                self.level_tail[level] = 0
+                self.rungs[level].tail = 0
                 self._hide(level)
         return leaves
 
     def _cancel_order(self, order: int, reason: int) -> bool:
         """Take an open order out of the book and tell why."""
-        if self.order_level[order] <= 0 or self.order_flags[order] > F_POST_ONLY:
+        if self.slots[order].level <= 0 or self.slots[order].flags > F_POST_ONLY:
             return self._end(order, reason)
-        order_id = self.order_id[order]
-        account = self.order_account[order]
-        leaves = self.order_open[order]
+        order_id = self.slots[order].id
+        account = self.slots[order].account
+        leaves = self.slots[order].open
         self._emit(CANCELED, order_id, 0, 0, leaves, 0, 0, reason, account, 0, 0)
         self._leave_level(order)
         if self.is_spot:
-            self.money.release(account, self.order_side[order], order)
+            self._release(order)
         self._forget(order)
         return True
-
-    def fees(self) -> list[tuple[int, bool, int, bool]]:
-        """Return ``(maker's fee, is in base, taker's fee, is in base)`` of each trade, in order; empty without fees."""
-        return list(self.money.fees) if self.has_money else []
-
-    def amounts(self) -> list[int]:
-        """Return the amounts of the events of funding, settlement and insurance, in order."""
-        return list(self.money.amounts) if self.has_money else []
 
     def state_hash(self) -> str:
         """Return a SHA-256 over everything that later commands can depend on, the same on every platform."""

@@ -29,6 +29,8 @@ cdef class DerivativeAccounts(Accounts):
     cdef readonly str source
     cdef readonly object mark
     cdef object needed
+    cdef object gained
+    cdef object built
     cdef list positions
     cdef list entries
     cdef list realized
@@ -67,3 +69,11 @@ cdef class DerivativeAccounts(Accounts):
     cpdef bint settle(self, long long account, object price) except -1
     @cython.locals(booked=list, rates=list)
     cpdef str state(self)
+    @cython.locals(count=cython.longlong, postings=list)
+    cdef bint _book_trade(self, long long buyer, long long seller, object value, object quantity) except -1
+    @cython.locals(is_base=cython.bint, account=cython.longlong, fee=object)
+    cdef bint _book_fees(self, long long first, object first_fee, long long second, object second_fee) except -1
+    @cython.locals(held=object, entry=object, before=object, gain=object, size=object, closing=object, share=object,
+                   closed=object, built=object)
+    cdef bint _shift(self, long long account, object change, object value) except -1
+    cdef object _signed(self, object position, object entry)

@@ -103,6 +103,8 @@ class DerivativeAccounts(Accounts):
         self.source = source
         self.mark = 0
         self.needed = 0
+        self.gained = 0
+        self.built = 0
         self.positions: list[int] = []
         self.entries: list[int] = []
         self.realized: list[int] = []
@@ -225,14 +227,22 @@ class DerivativeAccounts(Accounts):
             self._book_fees(buyer, buy_fee, seller, sell_fee)
         return True
 
-    def _book_trade(self, buyer: int, seller: int, value: int, quantity: int) -> None:
-        self.make_room(max(buyer, seller))
+    def _book_trade(self, buyer: int, seller: int, value: int, quantity: int) -> bool:
+        count = len(self.positions)
+        if buyer >= count or seller >= count:
+            self.make_room(max(buyer, seller))
         if buyer == seller:
-            return
+            return True
+        if not self.ledger.is_heard:
+            self._shift(buyer, quantity, value)
+            self._shift(seller, -quantity, value)
+            self.ledger.sequence += 1
+            return True
         postings = self._move(buyer, quantity, value) + self._move(seller, -quantity, value)
         self.ledger.record("trade", self.source, postings)
+        return True
 
-    def _book_fees(self, first: int, first_fee: int, second: int, second_fee: int) -> None:
+    def _book_fees(self, first: int, first_fee: int, second: int, second_fee: int) -> bool:
         is_base = self.kind != LINEAR
         self.fees.append((first_fee, is_base, second_fee, is_base))
         for account, fee in ((first, first_fee), (second, second_fee)):
@@ -240,21 +250,33 @@ class DerivativeAccounts(Accounts):
                 self.wallets.fees += fee
                 self.paid_fees[account] += fee
                 self._pay("fee", account, -fee, FEES)
+        return True
 
     def _pay(self, kind: str, account: int, amount: int, other: int) -> None:
         """Add *amount* to the cash of *account*; the caller has changed what *other* has."""
         currency = self.wallets.currency
         self.wallets.free[account] += amount
+        if not self.ledger.is_heard:
+            self.ledger.sequence += 1
+            return
         self.ledger.record(kind, self.source, [Posting(account, currency, amount), Posting(other, currency, -amount)])
 
     def _move(self, account: int, change: int, value: int) -> list[Posting]:
         """Change a position by *change* size steps worth *value*; the postings sum to what the other side gets."""
         currency = self.wallets.currency
+        self._shift(account, change, value)
         if self.kind == OPTION:
-            amount = -value if change > 0 else value
-            self.wallets.free[account] += amount
+            return [Posting(account, currency, self.gained)]
+        return [Posting(account, currency, self.gained), Posting(account, currency, self.built, True)]
+
+    def _shift(self, account: int, change: int, value: int) -> bool:
+        """Change a position; ``gained`` is what that brought in cash, ``built`` by how much the value held changed."""
+        if self.kind == OPTION:
+            self.gained = -value if change > 0 else value
+            self.built = 0
+            self.wallets.free[account] += self.gained
             self.positions[account] += change
-            return [Posting(account, currency, amount)]
+            return True
         held = self.positions[account]
         entry = self.entries[account]
         before = self._signed(held, entry)
@@ -278,7 +300,9 @@ class DerivativeAccounts(Accounts):
         built = before - self._signed(held + change, entry)
         self.wallets.free[account] += gain
         self.wallets.held[account] += built
-        return [Posting(account, currency, gain), Posting(account, currency, built, True)]
+        self.gained = gain
+        self.built = built
+        return True
 
     def _close(self, kind: str, postings: list[Posting], other: int) -> int:
         """Record *postings* with *other* as the other side, and return what it gets."""

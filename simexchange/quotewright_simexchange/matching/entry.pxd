@@ -29,6 +29,7 @@ cdef class EntryBook(MarketBook):
     cdef long long _check(self, long long kind, long long price, long long quantity) except -1
     cdef bint _is_below_notional(self, object price, object quantity) except -1
     cdef long long _check_numbers(self, bint is_limit, bint is_stop, long long price, long long trigger, long long quantity) except -1
+    cdef long long _room(self, long long side) except? -1
     cdef bint _is_in_band(self, long long side, long long price) except -1
     cdef bint _is_phase_refused(self, long long kind, long long tif, long long post_only) except -1
     cdef long long _check_flags(self, bint is_limit, long long quantity, long long tif, long long post_only, long long display, long long marks, long long expiry) except -1
@@ -43,3 +44,5 @@ cdef class EntryBook(MarketBook):
                    is_resting=cython.bint, is_market=cython.bint, wanted=cython.longlong, reason=cython.longlong,
                    leaves=cython.longlong, is_cut=cython.bint, is_kept=cython.bint)
     cdef long long _amend_order(self, long long order, long long price, long long quantity) except -1
+    cdef bint _refuse_order(self, long long order_id, long long side, long long kind, long long tif, long long post_only) except -1
+    cdef bint _refuse_row(self, long long row, long long operation) except -1

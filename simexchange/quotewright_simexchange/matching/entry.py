@@ -126,7 +126,7 @@ class EntryBook(MarketBook):
             return R_UNKNOWN_ORDER
         handle = self.handles[order_id]
         if handle > 0:
-            return R_NONE if self.order_account[handle] == account else R_UNKNOWN_ORDER
+            return R_NONE if self.slots[handle].account == account else R_UNKNOWN_ORDER
         return R_ORDER_CLOSED if handle < 0 and handle == -1 - account else R_UNKNOWN_ORDER
 
     def _check(self, kind: int, price: int, quantity: int) -> int:
@@ -174,6 +174,10 @@ class EntryBook(MarketBook):
                 return R_TICK
         return self._check(LIMIT if is_limit else MARKET, price, quantity)
 
+    def _room(self, side: int) -> int:
+        """Return how much more *side* can hold."""
+        return MOST - self.sides[side].open_lots - self.sides[side].waiting_lots
+
     def _is_in_band(self, side: int, price: int) -> bool:
         return self.rule_on[BAND] == 0 or self._low(BAND, side) <= price <= self._high(BAND, side)
 
@@ -217,6 +221,17 @@ class EntryBook(MarketBook):
         if kind >= STOP:
             flags += F_CONDITIONAL
         return flags
+
+    def _refuse_order(self, order_id: int, side: int, kind: int, tif: int, post_only: int) -> bool:
+        """Say what is wrong with what is no order at all."""
+        if side != BUY and side != SELL:
+            raise ValueError(f"order {order_id}: side should be 1 (buy) or 2 (sell), was {side}")
+        if (kind != LIMIT and kind != MARKET) or tif < GTC or tif > FOK:
+            raise ValueError(f"order {order_id}: kind {kind} with time in force {tif} is not known to the core")
+        raise ValueError(f"order {order_id}: post_only should be 0, 1 or 2, was {post_only}")
+
+    def _refuse_row(self, row: int, operation: int) -> bool:
+        raise ValueError(f"command {row}: operation should be 1 to 8, was {operation}")
 
     # New orders.
 
@@ -270,9 +285,9 @@ class EntryBook(MarketBook):
             if reason == R_NONE:
                 reason = self._check_flags(is_limit, quantity, tif, post_only, display, marks, expiry)
             if reason == R_NONE:
-                if self.max_open_orders > 0 and self.account_open[account] >= self.max_open_orders:
+                if self.max_open_orders > 0 and self.owners[account].count >= self.max_open_orders:
                     reason = R_MAX_OPEN_ORDERS
-                elif quantity > MOST - self.open_lots[side] - self.waiting_lots[side]:
+                elif quantity > self._room(side):
                     reason = R_MAX_QTY
         slot = 0
         is_met = False
@@ -289,8 +304,8 @@ class EntryBook(MarketBook):
             else:
                 if marks & IS_REDUCE_ONLY and self._closable(account, side) == 0:
                     reason = R_REDUCE_ONLY
-                elif post_only and self.phase != AUCTION and rank + self.best_rank[other] >= 0:
-                    rank = -self.best_rank[other] - 1
+                elif post_only and self.phase != AUCTION and rank + self.sides[other].best_rank >= 0:
+                    rank = -self.sides[other].best_rank - 1
                     is_repriced = post_only == POST_ONLY_REPRICE and self._is_price(rank, side)
                     if not is_repriced:
                         reason = R_POST_ONLY
@@ -307,15 +322,15 @@ class EntryBook(MarketBook):
             price = 0
         self._emit(ACCEPTED, order_id, 0, price, quantity, quantity, 0, side, account, 0, number)
         order = self._enroll(order_id, account, side, rank, quantity, quantity, flags, number)
-        self.order_display[order] = display
+        self.slots[order].display = display
         if tif == GTD:
-            self.order_expiry[order] = expiry
+            self.slots[order].expiry = expiry
             self._expire_later(order)
         if marks & IS_REDUCE_ONLY:
             self.reduce_count += 1
         if is_stop:
-            self.order_slot[order] = slot
-            self.order_trigger[order] = trigger
+            self.slots[order].slot = slot
+            self.slots[order].trigger = trigger
             if is_met:
                 return self._queue_elected(order)
             return self._wait(order)
@@ -323,7 +338,7 @@ class EntryBook(MarketBook):
             self._emit(REPRICED, order_id, 0, self._price(rank), quantity, quantity, 0, 0, account, 0, 0)
         if self.reduce_count:
             self._enforce(account, order)
-            if self.order_open[order] == 0:
+            if self.slots[order].open == 0:
                 return True
         return self._act(order)
 
@@ -331,15 +346,15 @@ class EntryBook(MarketBook):
 
     def _amend_order(self, order: int, price: int, quantity: int) -> int:
         """Amend an open order of any kind; return why not, R_NONE once it is told what became of it."""
-        side = self.order_side[order]
+        side = self.slots[order].side
         other = BUY + SELL - side
-        flags = self.order_flags[order]
-        rank = self.order_rank[order]
-        before = self.order_open[order]
-        total = self.order_total[order]
+        flags = self.slots[order].flags
+        rank = self.slots[order].rank
+        before = self.slots[order].open
+        total = self.slots[order].total
         filled = total - before
-        account = self.order_account[order]
-        is_resting = self.order_level[order] > 0
+        account = self.slots[order].account
+        is_resting = self.slots[order].level > 0
         is_market = (flags & F_MARKET) != 0 and price == KEEP
         if quantity == KEEP:
             quantity = total
@@ -362,10 +377,10 @@ class EntryBook(MarketBook):
         if leaves <= 0:
             self._end(order, R_AMEND_BELOW_FILLED)
             return R_NONE
-        if leaves > before and leaves - before > MOST - self.open_lots[side] - self.waiting_lots[side]:
+        if leaves > before and leaves - before > self._room(side):
             return R_MAX_QTY
         if is_resting:
-            if flags & F_POST_ONLY and self.phase != AUCTION and wanted + self.best_rank[other] >= 0:
+            if flags & F_POST_ONLY and self.phase != AUCTION and wanted + self.sides[other].best_rank >= 0:
                 if self.amend_post_only_cross == CROSS_CANCEL:
                     self._end(order, R_POST_ONLY)
                     return R_NONE
@@ -374,14 +389,14 @@ class EntryBook(MarketBook):
             if reason != R_NONE:
                 return reason
         is_kept = is_cut and self.amend_policy != ALWAYS_REQUEUES
-        self._emit(AMENDED, self.order_id[order], 0, price, quantity, leaves, 0, is_kept, account, 0, 0)
+        self._emit(AMENDED, self.slots[order].id, 0, price, quantity, leaves, 0, is_kept, account, 0, 0)
         if not is_resting:
-            self.order_total[order] = quantity
-            self.order_open[order] = leaves
-            self.order_rank[order] = wanted
-            self.waiting_lots[side] += leaves - before
+            self.slots[order].total = quantity
+            self.slots[order].open = leaves
+            self.slots[order].rank = wanted
+            self.sides[side].waiting_lots += leaves - before
             if not is_market and flags & F_MARKET:
-                self.order_flags[order] = flags - F_MARKET
+                self.slots[order].flags = flags - F_MARKET
             return R_NONE
         if self.is_spot:
             self.money.release(account, side, order)
@@ -391,11 +406,11 @@ class EntryBook(MarketBook):
                 self.money.lock(account, side, price, leaves, order)
         else:
             self._leave_level(order)
-            self.order_open[order] = leaves
-            self.order_rank[order] = wanted
-        self.order_total[order] = quantity
+            self.slots[order].open = leaves
+            self.slots[order].rank = wanted
+        self.slots[order].total = quantity
         if self.reduce_count:
             self._enforce(account, order)
-        if not is_kept and self.order_open[order] > 0:
+        if not is_kept and self.slots[order].open > 0:
             self._act(order)
         return R_NONE

@@ -4,7 +4,7 @@ Prices are kept as *ranks*, so that both sides share their code: the rank of a b
 offer minus its price in ticks. On either side the highest rank is the best, and a taker of rank r reaches a maker of
 rank m when r + m >= 0.
 
-Levels are numbers that index one array per field; 0 is none, free numbers are linked through ``tail``. Near levels
+Levels are numbers of rows; 0 is none, free numbers are linked through ``tail``. Near levels
 stand in a window of ranks with a bitmap over it, far ones in a dict and a sorted list; the window follows the best,
 which is always in it. Nothing is allocated per level once the pools have grown, as long as it is near.
 """
@@ -16,6 +16,9 @@ from bisect import bisect_left, insort
 
 from quotewright.kernel.codes import BUY, SELL
 from quotewright_simexchange.matching.codes import CHANGE_WORDS, MOST, NO_RANK
+from quotewright_simexchange.matching.rows import ChangeRow, LevelRow, SideRow, doubled_rows, rows
+
+IS_COMPILED = not __file__.endswith((".py", ".pyc"))
 
 
 def zeros(count: int) -> array[int]:
@@ -76,24 +79,16 @@ class LevelIndex:
         self.near = window - window // 4
         self.feed_sequence = 0
 
-        self.level_quantity = zeros(1)
-        self.level_head = zeros(1)
-        self.level_tail = zeros(1)
-        self.level_rank = zeros(1)
-        self.level_side = zeros(1)
-        self.level_before = zeros(1)
-        self.level_is_touched = zeros(1)
-        self.level_is_shown = zeros(1)
-        self.level_hidden = zeros(1)
+        self.rungs = rows(LevelRow, 1, IS_COMPILED)
+        self.rung_count = 1
         self.free_level = 0
 
-        self.best_rank = array("q", [NO_RANK, NO_RANK, NO_RANK])
-        self.best_level = zeros(3)
-        self.base = zeros(3)
-        self.level_counts = zeros(3)
-        self.window_at = array("q", [0, 0, window])
-        self.bits_at = array("q", [0, 0, window // 32])
-        self.summary_at = array("q", [0, 0, window // 1024])
+        self.sides = rows(SideRow, 3, IS_COMPILED)
+        for side in range(3):
+            self.sides[side].best_rank = NO_RANK
+        self.sides[SELL].window_at = window
+        self.sides[SELL].bits_at = window // 32
+        self.sides[SELL].summary_at = window // 1024
         self.windows = zeros(2 * window)
         self.bits = zeros(2 * window // 32)
         self.summary = zeros(2 * window // 1024)
@@ -103,134 +98,165 @@ class LevelIndex:
         self.touched = zeros(256)
         self.touched_room = 256
         self.touched_count = 0
-        self.change_words = zeros(256 * CHANGE_WORDS)
+        self.change_rows = rows(ChangeRow, 256, IS_COMPILED)
         self.change_room = 256
         self.change_count = 0
         self._grow_levels()
 
     def _touch(self, level: int) -> bool:
         """Note what a level showed before the command; it is not touched yet."""
-        self.level_is_touched[level] = 1
-        self.level_before[level] = self.level_quantity[level]
+        self.rungs[level].is_touched = 1
+        self.rungs[level].before = self.rungs[level].quantity
         if self.touched_count >= self.touched_room:
-            self.touched = doubled(self.touched)
-            self.touched_room *= 2
+            self._grow_touched()
         self.touched[self.touched_count] = level
-        self.touched_count += 1
+        self.touched_count = self.touched_count + 1
         return True
+
+    # What happens in the window stands by itself: lists and dicts would make the quick way slower even where it does
+    # not meet them. What is far has methods of its own.
 
     def _open_level(self, side: int, rank: int) -> int:
         """Return the level of *rank*, which the window does not hold; make it, and move the window if it should."""
-        base = self.base[side]
-        best = self.best_rank[side]
-        if not 0 <= rank - base < self.window_size:
-            is_moved = True
-            if self.level_counts[side] == 0 or rank > best:
-                self._move_window(side, rank)
-            elif best - base < self.window_size // 2 and best - rank <= self.near:
-                self._move_window(side, best)
-            else:
-                is_moved = False
-            level = self.far_levels[side].get(rank, 0)
-            if is_moved and level == 0:
-                level = self.windows[self.window_at[side] + rank - self.base[side]]
+        offset = rank - self.sides[side].base
+        if offset < 0 or offset >= self.window_size:
+            level = self._find_far(side, rank)
             if level:
                 return level
+            offset = rank - self.sides[side].base
         level = self.free_level
         if level == 0:
             self._grow_levels()
             level = self.free_level
-        self.free_level = self.level_tail[level]
-        self.level_quantity[level] = 0
-        self.level_head[level] = 0
-        self.level_tail[level] = 0
-        self.level_hidden[level] = 0
-        self.level_rank[level] = rank
-        self.level_side[level] = side
-        self._place_level(level)
+        self.free_level = self.rungs[level].tail
+        self.rungs[level].quantity = 0
+        self.rungs[level].head = 0
+        self.rungs[level].tail = 0
+        self.rungs[level].hidden = 0
+        self.rungs[level].rank = rank
+        self.rungs[level].side = side
+        if 0 <= offset < self.window_size:
+            self.windows[self.sides[side].window_at + offset] = level
+        else:
+            self._place_far(level)
         return level
+
+    def _find_far(self, side: int, rank: int) -> int:
+        """Return the level of a *rank* outside the window, 0 if there is none; move the window if it should."""
+        base = self.sides[side].base
+        best = self.sides[side].best_rank
+        is_moved = True
+        if self.sides[side].level_count == 0 or rank > best:
+            self._move_window(side, rank)
+        elif best - base < self.window_size // 2 and best - rank <= self.near:
+            self._move_window(side, best)
+        else:
+            is_moved = False
+        level = self.far_levels[side].get(rank, 0)
+        if is_moved and level == 0:
+            level = self.windows[self.sides[side].window_at + rank - self.sides[side].base]
+        return level
+
+    def _place_far(self, level: int) -> bool:
+        self.far_levels[self.rungs[level].side][self.rungs[level].rank] = level
+        if self.rungs[level].is_shown:
+            self._show_far(level)
+        return True
+
+    def _show_far(self, level: int) -> bool:
+        insort(self.far_ranks[self.rungs[level].side], self.rungs[level].rank)
+        return True
+
+    def _hide_far(self, side: int, rank: int) -> bool:
+        del self.far_ranks[side][bisect_left(self.far_ranks[side], rank)]
+        return True
+
+    def _drop_far(self, side: int, rank: int) -> bool:
+        del self.far_levels[side][rank]
+        return True
 
     def _place_level(self, level: int) -> bool:
         """Enter a level where it is looked for: the window, or the far ones."""
-        side = self.level_side[level]
-        rank = self.level_rank[level]
-        offset = rank - self.base[side]
+        side = self.rungs[level].side
+        offset = self.rungs[level].rank - self.sides[side].base
         if 0 <= offset < self.window_size:
-            self.windows[self.window_at[side] + offset] = level
-            if self.level_is_shown[level]:
+            self.windows[self.sides[side].window_at + offset] = level
+            if self.rungs[level].is_shown:
                 self._set_bit(side, offset)
-        else:
-            self.far_levels[side][rank] = level
-            if self.level_is_shown[level]:
-                insort(self.far_ranks[side], rank)
-        return True
-
-    def _drop_level(self, level: int) -> bool:
-        """Give back an empty level."""
-        side = self.level_side[level]
-        offset = self.level_rank[level] - self.base[side]
-        if 0 <= offset < self.window_size:
-            self.windows[self.window_at[side] + offset] = 0
-        else:
-            del self.far_levels[side][self.level_rank[level]]
-        self.level_tail[level] = self.free_level
-        self.free_level = level
-        return True
+            return True
+        return self._place_far(level)
 
     def _show(self, level: int) -> bool:
         """Show a level that has its first order."""
-        side = self.level_side[level]
-        rank = self.level_rank[level]
-        offset = rank - self.base[side]
-        self.level_is_shown[level] = 1
-        self.level_counts[side] += 1
+        side = self.rungs[level].side
+        rank = self.rungs[level].rank
+        offset = rank - self.sides[side].base
+        self.rungs[level].is_shown = 1
+        self.sides[side].level_count = self.sides[side].level_count + 1
         if 0 <= offset < self.window_size:
-            self._set_bit(side, offset)
+            bit = 1
+            bit <<= offset & 31
+            at = self.sides[side].bits_at + (offset >> 5)
+            word = self.bits[at]
+            self.bits[at] = word | bit
+            if word == 0:
+                bit = 1
+                bit <<= (offset >> 5) & 31
+                at = self.sides[side].summary_at + (offset >> 10)
+                self.summary[at] = self.summary[at] | bit
         else:
-            insort(self.far_ranks[side], rank)
-        if rank > self.best_rank[side]:
-            self.best_rank[side] = rank
-            self.best_level[side] = level
+            self._show_far(level)
+        if rank > self.sides[side].best_rank:
+            self.sides[side].best_rank = rank
+            self.sides[side].best_level = level
         return True
 
     def _hide(self, level: int) -> bool:
         """Hide a level that lost its last order, and find the next best if it was the best."""
-        side = self.level_side[level]
-        rank = self.level_rank[level]
-        offset = rank - self.base[side]
-        self.level_is_shown[level] = 0
-        self.level_counts[side] -= 1
+        side = self.rungs[level].side
+        rank = self.rungs[level].rank
+        offset = rank - self.sides[side].base
+        self.rungs[level].is_shown = 0
+        self.sides[side].level_count = self.sides[side].level_count - 1
         if 0 <= offset < self.window_size:
-            at = self.bits_at[side] + (offset >> 5)
+            at = self.sides[side].bits_at + (offset >> 5)
             bit = 1
             bit <<= offset & 31
-            self.bits[at] ^= bit
-            if self.bits[at] == 0:
+            bit ^= self.bits[at]
+            self.bits[at] = bit
+            if bit == 0:
                 bit = 1
                 bit <<= (offset >> 5) & 31
-                self.summary[self.summary_at[side] + (offset >> 10)] ^= bit
+                at = self.sides[side].summary_at + (offset >> 10)
+                self.summary[at] = self.summary[at] ^ bit
         else:
-            del self.far_ranks[side][bisect_left(self.far_ranks[side], rank)]
-        if rank == self.best_rank[side]:
-            if self.level_counts[side] == 0:
-                self.best_rank[side] = NO_RANK
-                self.best_level[side] = 0
+            self._hide_far(side, rank)
+        if rank == self.sides[side].best_rank:
+            if self.sides[side].level_count == 0:
+                self.sides[side].best_rank = NO_RANK
+                self.sides[side].best_level = 0
                 return True
             offset = self._highest(side, offset)
             if offset < 0:
-                self._move_window(side, self.far_ranks[side][-1])
+                self._move_to_far(side)
                 offset = self.near
-            self.best_level[side] = self.windows[self.window_at[side] + offset]
-            self.best_rank[side] = self.base[side] + offset
+            self.sides[side].best_level = self.windows[self.sides[side].window_at + offset]
+            self.sides[side].best_rank = self.sides[side].base + offset
         return True
+
+    def _move_to_far(self, side: int) -> bool:
+        """Move a side's empty window to its best far level."""
+        return self._move_window(side, self.far_ranks[side][-1])
 
     def _set_bit(self, side: int, offset: int) -> bool:
         bit = 1
         bit <<= offset & 31
-        self.bits[self.bits_at[side] + (offset >> 5)] |= bit
+        self.bits[self.sides[side].bits_at + (offset >> 5)] = self.bits[self.sides[side].bits_at + (offset >> 5)] | bit
         bit = 1
         bit <<= (offset >> 5) & 31
-        self.summary[self.summary_at[side] + (offset >> 10)] |= bit
+        self.summary[self.sides[side].summary_at + (offset >> 10)] = (
+            self.summary[self.sides[side].summary_at + (offset >> 10)] | bit
+        )
         return True
 
     def _highest(self, side: int, offset: int) -> int:
@@ -240,7 +266,7 @@ class LevelIndex:
         at = offset >> 5
         mask = 2
         mask <<= offset & 31
-        word = self.bits[self.bits_at[side] + at] & (mask - 1)
+        word = self.bits[self.sides[side].bits_at + at] & (mask - 1)
         if word == 0:
             if at == 0:
                 return -1
@@ -248,23 +274,23 @@ class LevelIndex:
             group = at >> 5
             mask = 2
             mask <<= at & 31
-            word = self.summary[self.summary_at[side] + group] & (mask - 1)
+            word = self.summary[self.sides[side].summary_at + group] & (mask - 1)
             while word == 0:
                 if group == 0:
                     return -1
                 group -= 1
-                word = self.summary[self.summary_at[side] + group]
+                word = self.summary[self.sides[side].summary_at + group]
             at = (group << 5) + top_bit(word)
-            word = self.bits[self.bits_at[side] + at]
+            word = self.bits[self.sides[side].bits_at + at]
         return (at << 5) + top_bit(word)
 
     def _next_level(self, side: int, rank: int) -> int:
         """Return the best shown level below *rank*, 0 if there is none."""
-        offset = rank - self.base[side]
+        offset = rank - self.sides[side].base
         if offset > 0:
             offset = self._highest(side, offset - 1 if offset <= self.window_size else self.window_size - 1)
             if offset >= 0:
-                return self.windows[self.window_at[side] + offset]
+                return self.windows[self.sides[side].window_at + offset]
         count = bisect_left(self.far_ranks[side], rank)
         if count == 0:
             return 0
@@ -272,7 +298,7 @@ class LevelIndex:
 
     def _move_window(self, side: int, rank: int) -> bool:
         """Move a side's window so that *rank* stands at three quarters of it; levels change between near and far."""
-        window = self.window_at[side]
+        window = self.sides[side].window_at
         found = []
         offset = self._highest(side, self.window_size - 1)
         while offset >= 0:
@@ -280,20 +306,20 @@ class LevelIndex:
             self.windows[window + offset] = 0
             offset = self._highest(side, offset - 1)
         for index in range(self.window_size >> 5):
-            self.bits[self.bits_at[side] + index] = 0
+            self.bits[self.sides[side].bits_at + index] = 0
         for index in range(self.window_size >> 10):
-            self.summary[self.summary_at[side] + index] = 0
+            self.summary[self.sides[side].summary_at + index] = 0
         for index in range(self.touched_count):
             level = self.touched[index]
-            if self.level_side[level] == side and self.level_is_shown[level] == 0:
-                offset = self.level_rank[level] - self.base[side]
+            if self.rungs[level].side == side and self.rungs[level].is_shown == 0:
+                offset = self.rungs[level].rank - self.sides[side].base
                 if 0 <= offset < self.window_size:
                     self.windows[window + offset] = 0
                 else:
-                    del self.far_levels[side][self.level_rank[level]]
+                    del self.far_levels[side][self.rungs[level].rank]
                 found.append(level)
-        self.base[side] = rank - self.near
-        while self.far_ranks[side] and self.far_ranks[side][-1] >= self.base[side]:
+        self.sides[side].base = rank - self.near
+        while self.far_ranks[side] and self.far_ranks[side][-1] >= self.sides[side].base:
             found.append(self.far_levels[side].pop(self.far_ranks[side].pop()))
         for level in found:
             self._place_level(level)
@@ -304,29 +330,57 @@ class LevelIndex:
     def _publish(self) -> bool:
         """End a command: write down the net changes of its levels, best first, and give back the empty ones."""
         count = self.touched_count
-        if count > 1:
+        if count == 2:
+            level = self.touched[0]
+            other = self.touched[1]
+            side = self.rungs[level].side
+            is_behind = side > self.rungs[other].side
+            if side == self.rungs[other].side:
+                is_behind = self.rungs[level].rank < self.rungs[other].rank
+            if is_behind:
+                self.touched[0] = other
+                self.touched[1] = level
+        elif count > 2:
             self._sort_touched()
-        is_first = True
+        if self.change_count + count > self.change_room:
+            self._grow_changes()
+        number = self.feed_sequence
         for index in range(count):
             level = self.touched[index]
-            quantity = self.level_quantity[level]
-            self.level_is_touched[level] = 0
-            if quantity != self.level_before[level]:
-                if is_first:
-                    self.feed_sequence += 1
-                    is_first = False
-                if self.change_count >= self.change_room:
-                    self.change_words = doubled(self.change_words)
-                    self.change_room *= 2
-                at = self.change_count * CHANGE_WORDS
-                self.change_words[at] = self.level_side[level]
-                self.change_words[at + 1] = self._price(self.level_rank[level])
-                self.change_words[at + 2] = quantity
-                self.change_words[at + 3] = self.feed_sequence
-                self.change_count += 1
-            if self.level_head[level] == 0:
-                self._drop_level(level)
+            quantity = self.rungs[level].quantity
+            self.rungs[level].is_touched = 0
+            if quantity != self.rungs[level].before:
+                number = self.feed_sequence + 1
+                at = self.change_count
+                side = self.rungs[level].side
+                price = self.rungs[level].rank * self.tick_steps
+                self.change_rows[at].side = side
+                self.change_rows[at].price = price if side == BUY else -price
+                self.change_rows[at].quantity = quantity
+                self.change_rows[at].sequence = number
+                self.change_count = at + 1
+            if self.rungs[level].head == 0:
+                side = self.rungs[level].side
+                offset = self.rungs[level].rank - self.sides[side].base
+                self.rungs[level].tail = self.free_level
+                self.free_level = level
+                if 0 <= offset < self.window_size:
+                    self.windows[self.sides[side].window_at + offset] = 0
+                else:
+                    self._drop_far(side, self.rungs[level].rank)
+        self.feed_sequence = number
         self.touched_count = 0
+        return True
+
+    def _grow_touched(self) -> bool:
+        self.touched = doubled(self.touched)
+        self.touched_room *= 2
+        return True
+
+    def _grow_changes(self) -> bool:
+        while self.change_count + self.touched_count > self.change_room:
+            self.change_rows = doubled_rows(ChangeRow, self.change_rows, IS_COMPILED)
+            self.change_room *= 2
         return True
 
     def _sort_touched(self) -> bool:
@@ -336,71 +390,73 @@ class LevelIndex:
             return True
         for index in range(1, self.touched_count):
             level = self.touched[index]
-            side = self.level_side[level]
-            rank = self.level_rank[level]
+            side = self.rungs[level].side
+            rank = self.rungs[level].rank
             at = index
             while at > 0:
                 other = self.touched[at - 1]
-                if self.level_side[other] < side:
+                if self.rungs[other].side < side:
                     break
-                if self.level_side[other] == side and self.level_rank[other] > rank:
+                if self.rungs[other].side == side and self.rungs[other].rank > rank:
                     break
                 self.touched[at] = other
                 at -= 1
             self.touched[at] = level
         return True
 
-    def _sort_many(self) -> None:
+    def _sort_many(self) -> bool:
         placed = [
-            (self.level_side[level], -self.level_rank[level], level)
+            (self.rungs[level].side, -self.rungs[level].rank, level)
             for level in (self.touched[index] for index in range(self.touched_count))
         ]
         for index, (_, _, level) in enumerate(sorted(placed)):
             self.touched[index] = level
+        return True
 
     def changes(self) -> list[tuple[int, int, int, int]]:
         """Return the level changes as tuples ``(side, price, quantity, sequence)``; quantity 0: the level is gone."""
         found: list[tuple[int, int, int, int]] = []
         for index in range(self.change_count):
-            at = index * CHANGE_WORDS
-            found.append(
-                (self.change_words[at], self.change_words[at + 1], self.change_words[at + 2], self.change_words[at + 3])
-            )
+            found.append(self._change(index))
         return found
+
+    def _change(self, index: int) -> tuple[int, int, int, int]:
+        row = self.change_rows[index]
+        return row.side, row.price, row.quantity, row.sequence
 
     def change(self, index: int, column: int) -> int:
         """Return one column of one level change."""
         if not (0 <= index < self.change_count and 0 <= column < CHANGE_WORDS):
             raise IndexError(f"change {index}, column {column}: there are {self.change_count} changes")
-        return self.change_words[index * CHANGE_WORDS + column]
+        return self._change(index)[column]
 
     # What is shown.
 
     def best_bid(self) -> int:
         """Return the highest displayed bid in steps, 0 if there is none."""
         level = self._shown_level(BUY)
-        return self.level_rank[level] * self.tick_steps if level else 0
+        return self.rungs[level].rank * self.tick_steps if level else 0
 
     def best_offer(self) -> int:
         """Return the lowest displayed offer in steps, 0 if there is none."""
         level = self._shown_level(SELL)
-        return -self.level_rank[level] * self.tick_steps if level else 0
+        return -self.rungs[level].rank * self.tick_steps if level else 0
 
     def _shown_level(self, side: int) -> int:
         """Return the best level that shows something, 0 if there is none: hidden orders alone show nothing."""
-        level = self.best_level[side]
-        while level and self.level_quantity[level] == 0:
-            level = self._next_level(side, self.level_rank[level])
+        level = self.sides[side].best_level
+        while level and self.rungs[level].quantity == 0:
+            level = self._next_level(side, self.rungs[level].rank)
         return level
 
     def size_at(self, side: int, price: int) -> int:
         """Return the displayed quantity at *price*, 0 if nothing stands there."""
         level = self._level_at(side, price)
-        return self.level_quantity[level] if level else 0
+        return self.rungs[level].quantity if level else 0
 
     def level_count(self, side: int) -> int:
         """Return how many levels *side* has, those of hidden orders included."""
-        return self.level_counts[checked_side(side)]
+        return self.sides[checked_side(side)].level_count
 
     def levels(self, side: int, count: int = -1) -> list[tuple[int, int]]:
         """Return up to *count* levels ``(price, quantity)``, best first; all of them for a negative count.
@@ -408,11 +464,11 @@ class LevelIndex:
         A level shows the sum of what its orders display; one of hidden orders alone is not among them.
         """
         found = []
-        level = self.best_level[checked_side(side)]
+        level = self.sides[checked_side(side)].best_level
         while level and count != 0:
-            rank = self.level_rank[level]
-            if self.level_quantity[level]:
-                found.append((self._price(rank), self.level_quantity[level]))
+            rank = self.rungs[level].rank
+            if self.rungs[level].quantity:
+                found.append((self._price(rank), self.rungs[level].quantity))
                 count -= 1
             level = self._next_level(side, rank)
         return found
@@ -420,9 +476,9 @@ class LevelIndex:
     def prices(self, side: int) -> list[int]:
         """Return the price of every level of *side*, best first, those of hidden orders included."""
         found = []
-        level = self.best_level[checked_side(side)]
+        level = self.sides[checked_side(side)].best_level
         while level:
-            rank = self.level_rank[level]
+            rank = self.rungs[level].rank
             found.append(self._price(rank))
             level = self._next_level(side, rank)
         return found
@@ -439,24 +495,17 @@ class LevelIndex:
         if ticks * self.tick_steps != price:
             return 0
         rank = ticks if side == BUY else -ticks
-        offset = rank - self.base[side]
+        offset = rank - self.sides[side].base
         if 0 <= offset < self.window_size:
-            return self.windows[self.window_at[side] + offset]
+            return self.windows[self.sides[side].window_at + offset]
         return self.far_levels[side].get(rank, 0)
 
     def _grow_levels(self) -> bool:
-        first = len(self.level_rank)
-        self.level_quantity = doubled(self.level_quantity)
-        self.level_head = doubled(self.level_head)
-        self.level_tail = doubled(self.level_tail)
-        self.level_rank = doubled(self.level_rank)
-        self.level_side = doubled(self.level_side)
-        self.level_before = doubled(self.level_before)
-        self.level_is_touched = doubled(self.level_is_touched)
-        self.level_is_shown = doubled(self.level_is_shown)
-        self.level_hidden = doubled(self.level_hidden)
+        first = self.rung_count
+        self.rungs = doubled_rows(LevelRow, self.rungs, IS_COMPILED)
+        self.rung_count *= 2
         self.free_level = 0
-        for level in range(len(self.level_rank) - 1, first - 1, -1):
-            self.level_tail[level] = self.free_level
+        for level in range(self.rung_count - 1, first - 1, -1):
+            self.rungs[level].tail = self.free_level
             self.free_level = level
         return True

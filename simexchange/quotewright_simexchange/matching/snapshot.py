@@ -37,36 +37,36 @@ def saved_core(core: MatchingCore) -> dict[str, Any]:
     found: list[int] = []
     for side in (BUY, SELL):
         queue: list[int] = []
-        level = core.best_level[side]
+        level = core.sides[side].best_level
         while level:
-            order = core.level_head[level]
+            order = core.rungs[level].head
             while order:
-                queue.append(core.order_id[order])
+                queue.append(core.slots[order].id)
                 found.append(order)
-                order = core.order_next[order]
-            level = core._next_level(side, core.level_rank[level])
+                order = core.slots[order].next
+            level = core._next_level(side, core.rungs[level].rank)
         queues.append(queue)
     for number in core.waiting_orders():
         found.append(core.handles[number])
     orders: list[list[int]] = []
     for order in found:
-        flags = core.order_flags[order]
-        is_resting = core.order_level[order] > 0
+        flags = core.slots[order].flags
+        is_resting = core.slots[order].level > 0
         orders.append(
             [
-                core.order_number[order],
-                core.order_id[order],
-                core.order_account[order],
-                core.order_side[order],
-                core.order_rank[order],
-                core.order_open[order],
-                core.order_total[order],
+                core.slots[order].number,
+                core.slots[order].id,
+                core.slots[order].account,
+                core.slots[order].side,
+                core.slots[order].rank,
+                core.slots[order].open,
+                core.slots[order].total,
                 flags,
-                core.order_display[order] if flags & F_ICEBERG else 0,
-                core.order_shown[order] if flags & F_ICEBERG and is_resting else 0,
-                core.order_expiry[order] if flags & F_GTD else 0,
-                core.order_trigger[order] if flags & F_CONDITIONAL else 0,
-                core.order_slot[order] if flags & F_CONDITIONAL else 0,
+                core.slots[order].display if flags & F_ICEBERG else 0,
+                core.slots[order].shown if flags & F_ICEBERG and is_resting else 0,
+                core.slots[order].expiry if flags & F_GTD else 0,
+                core.slots[order].trigger if flags & F_CONDITIONAL else 0,
+                core.slots[order].slot if flags & F_CONDITIONAL else 0,
             ]
         )
     orders.sort()
@@ -117,10 +117,10 @@ def restore_core(core: MatchingCore, saved: dict[str, Any]) -> dict[int, int]:
             core._make_room_for_account(account)
         flags: int = row[7]
         order = core._enroll(row[1], account, row[3], row[4], row[5], row[6], flags, row[0])
-        core.order_display[order] = row[8]
-        core.order_expiry[order] = row[10]
-        core.order_trigger[order] = row[11]
-        core.order_slot[order] = row[12]
+        core.slots[order].display = row[8]
+        core.slots[order].expiry = row[10]
+        core.slots[order].trigger = row[11]
+        core.slots[order].slot = row[12]
         if flags & F_GTD:
             core._expire_later(order)
         if flags & F_REDUCE:
@@ -132,12 +132,12 @@ def restore_core(core: MatchingCore, saved: dict[str, Any]) -> dict[int, int]:
         for number in queue:
             resting.add(number)
             order = numbers[number]
-            core._join_level(order, core.order_side[order], core.order_rank[order], core.order_open[order])
-            if core.order_flags[order] & F_ICEBERG:
-                level = core.order_level[order]
+            core._join_level(order, core.slots[order].side, core.slots[order].rank, core.slots[order].open)
+            if core.slots[order].flags & F_ICEBERG:
+                level = core.slots[order].level
                 slice_left: int = shown[number]
-                core.level_quantity[level] += slice_left - core.order_shown[order]
-                core.order_shown[order] = slice_left
+                core.rungs[level].quantity += slice_left - core.slots[order].shown
+                core.slots[order].shown = slice_left
     for number, order in numbers.items():
         if number not in resting:
             core._wait(order)

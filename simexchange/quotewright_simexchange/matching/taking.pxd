@@ -21,7 +21,7 @@ cdef class TakingBook(ConditionalBook):
     cdef long long group_count
     cdef bint _is_same_trader(self, long long one, long long other) except -1
     @cython.locals(flags=cython.longlong, side=cython.longlong, is_market=cython.bint, rank=cython.longlong,
-                   is_limited=cython.bint, low=cython.longlong, high=cython.longlong, stopped=cython.longlong,
+                   is_limited=cython.bint, is_protected=cython.bint, low=cython.longlong, high=cython.longlong, stopped=cython.longlong,
                    leaves=cython.longlong, stp=cython.longlong, account=cython.longlong, price=cython.longlong)
     cdef bint _act(self, long long order) except -1
     @cython.locals(ticks=cython.longlong)
@@ -62,3 +62,8 @@ cdef class TakingBook(ConditionalBook):
                    is_market=cython.bint, other=cython.longlong, reason=cython.longlong, price=cython.longlong,
                    leaves=cython.longlong)
     cdef bint _act_elected(self, long long order) except -1
+    @cython.locals(price=cython.longlong, leaves=cython.longlong)
+    cdef bint _lock(self, long long order) except -1
+    cdef bint _release(self, long long order) except -1
+    cdef bint _can_place(self, long long order, long long price, long long leaves) except -1
+    cdef bint _book_trade(self, long long maker, long long left, long long account, long long side, long long price, long long fill) except -1

@@ -91,24 +91,24 @@ class TakingBook(ConditionalBook):
 
     def _act(self, order: int) -> bool:
         """Let an accepted order take and rest."""
-        flags = self.order_flags[order]
-        side = self.order_side[order]
+        flags = self.slots[order].flags
+        side = self.slots[order].side
         is_market = (flags & F_MARKET) != 0
         if self.phase == AUCTION:
             if flags & (F_MARKET | F_IOC | F_FOK):
                 return self._end(order, R_PHASE)
             return self._rest(order)
-        rank = self._protected_rank(side) if is_market else self.order_rank[order]
+        rank = self._protected_rank(side) if is_market else self.slots[order].rank
         is_limited = rank != MOST
         low = self._low(RANGE, side)
         high = self._high(RANGE, side)
         if flags & F_FOK:
-            leaves = self.order_open[order]
+            leaves = self.slots[order].open
             stp = (flags & F_STP) >> STP_SHIFT
-            if self._would_trade(self.order_account[order], side, rank, leaves, stp, low, high, False) < leaves:
+            if self._would_trade(self.slots[order].account, side, rank, leaves, stp, low, high, False) < leaves:
                 return self._end(order, R_FOK)
         stopped = self._take(order, rank, low, high)
-        if self.order_open[order] == 0:
+        if self.slots[order].open == 0:
             return True
         if stopped == BY_RANGE:
             return self._end(order, R_PRICE_RANGE)
@@ -119,14 +119,15 @@ class TakingBook(ConditionalBook):
                 return self._end(order, R_FOK)
             return self._rest(order)
         if is_limited and self.protection_rests and flags & (F_IOC | F_FOK) == 0 and self._is_price(rank, side):
-            self.order_rank[order] = rank
-            self.order_flags[order] = flags - F_MARKET
-            account = self.order_account[order]
-            leaves = self.order_open[order]
+            self.slots[order].rank = rank
+            self.slots[order].flags = flags - F_MARKET
+            account = self.slots[order].account
+            leaves = self.slots[order].open
             price = self._price(rank)
-            self._emit(REPRICED, self.order_id[order], 0, price, self.order_total[order], leaves, 0, 0, account, 0, 0)
+            self._emit(REPRICED, self.slots[order].id, 0, price, self.slots[order].total, leaves, 0, 0, account, 0, 0)
             return self._rest(order)
-        return self._end(order, R_PROTECTION if is_limited and self.best_level[BUY + SELL - side] else R_NO_LIQUIDITY)
+        is_protected = is_limited and self.sides[BUY + SELL - side].best_level != 0
+        return self._end(order, R_PROTECTION if is_protected else R_NO_LIQUIDITY)
 
     def _is_price(self, rank: int, side: int) -> bool:
         """Return whether an order of *side* may stand at *rank*: a tick at least, not beyond the largest."""
@@ -135,87 +136,112 @@ class TakingBook(ConditionalBook):
 
     def _rest(self, order: int) -> bool:
         """Put an order at the back of its level; spot money is locked for it."""
-        side = self.order_side[order]
-        leaves = self.order_open[order]
-        self._join_level(order, side, self.order_rank[order], leaves)
+        side = self.slots[order].side
+        leaves = self.slots[order].open
+        self._join_level(order, side, self.slots[order].rank, leaves)
         if self.is_spot:
-            self.money.lock(self.order_account[order], side, self._price(self.order_rank[order]), leaves, order)
+            self._lock(order)
         return True
 
     def _end(self, order: int, reason: int) -> bool:
         """Cancel an open order, wherever it is, and tell why."""
-        account = self.order_account[order]
-        level = self.order_level[order]
-        self._emit(CANCELED, self.order_id[order], 0, 0, self.order_open[order], 0, 0, reason, account, 0, 0)
+        account = self.slots[order].account
+        level = self.slots[order].level
+        self._emit(CANCELED, self.slots[order].id, 0, 0, self.slots[order].open, 0, 0, reason, account, 0, 0)
         if level > 0:
             self._leave_level(order)
             if self.is_spot:
-                self.money.release(account, self.order_side[order], order)
+                self._release(order)
         elif level == WAITING:
             self._stop_waiting(order, ACTIVE)
         return self._retire(order)
 
     def _retire(self, order: int) -> bool:
         """Give back an order that has ended."""
-        if self.order_flags[order] & F_REDUCE:
+        if self.slots[order].flags & F_REDUCE:
             self.reduce_count -= 1
-        self.order_open[order] = 0
+        self.slots[order].open = 0
         return self._forget(order)
 
     def _lose(self, order: int, by: int, reason: int) -> bool:
         """Take *by* off an order's open quantity without a trade; place, and as much of a slice as fits, stay."""
-        leaves = self.order_open[order] - by
+        leaves = self.slots[order].open - by
         if leaves <= 0:
             return self._end(order, reason)
-        side = self.order_side[order]
-        account = self.order_account[order]
-        self.order_total[order] -= by
-        if self.order_level[order] > 0:
+        side = self.slots[order].side
+        account = self.slots[order].account
+        self.slots[order].total -= by
+        if self.slots[order].level > 0:
             self._shrink(order, by)
             if self.is_spot:
                 self.money.release(account, side, order)
-                self.money.lock(account, side, self._price(self.order_rank[order]), leaves, order)
+                self.money.lock(account, side, self._price(self.slots[order].rank), leaves, order)
         else:
-            self.order_open[order] = leaves
-        self._emit(REDUCED, self.order_id[order], 0, 0, by, leaves, 0, reason, account, 0, 0)
+            self.slots[order].open = leaves
+        self._emit(REDUCED, self.slots[order].id, 0, 0, by, leaves, 0, reason, account, 0, 0)
         return True
 
     def _shrink(self, order: int, by: int) -> bool:
         """Take *by* off a resting order in its place; its slice shrinks only when it is larger than what is left."""
-        level = self.order_level[order]
-        flags = self.order_flags[order]
-        if self.level_is_touched[level] == 0:
+        level = self.slots[order].level
+        flags = self.slots[order].flags
+        if self.rungs[level].is_touched == 0:
             self._touch(level)
-        self.order_open[order] -= by
-        self.open_lots[self.order_side[order]] -= by
+        self.slots[order].open -= by
+        self.sides[self.slots[order].side].open_lots -= by
         if flags & F_HIDDEN:
             return True
         if flags & F_ICEBERG:
-            by = self.order_shown[order] - self.order_open[order]
+            by = self.slots[order].shown - self.slots[order].open
             if by <= 0:
                 return True
-            self.order_shown[order] -= by
-        self.level_quantity[level] -= by
+            self.slots[order].shown -= by
+        self.rungs[level].quantity -= by
         return True
+
+    # Money, apart from the ways of orders: it is made of Python's ints.
+
+    def _lock(self, order: int) -> bool:
+        """Lock what a resting order needs."""
+        price = self._price(self.slots[order].rank)
+        leaves = self.slots[order].open
+        return self.money.lock(self.slots[order].account, self.slots[order].side, price, leaves, order)
+
+    def _release(self, order: int) -> bool:
+        return self.money.release(self.slots[order].account, self.slots[order].side, order)
+
+    def _can_place(self, order: int, price: int, leaves: int) -> bool:
+        return self.money.can_place(self.slots[order].account, self.slots[order].side, price, leaves, order)
+
+    def _book_trade(self, maker: int, left: int, account: int, side: int, price: int, fill: int) -> bool:
+        return self.money.trade(self.slots[maker].account, maker, left, account, side, price, fill)
+
+    def fees(self) -> list[tuple[int, bool, int, bool]]:
+        """Return ``(maker's fee, is in base, taker's fee, is in base)`` of each trade, in order; empty without fees."""
+        return list(self.money.fees) if self.has_money else []
+
+    def amounts(self) -> list[int]:
+        """Return the amounts of the events of funding, settlement and insurance, in order."""
+        return list(self.money.amounts) if self.has_money else []
 
     # Taking.
 
     def _take(self, taker: int, rank: int, low: int, high: int) -> int:
         """Trade with the makers that *rank* and the price range reach; return what stopped it."""
-        side = self.order_side[taker]
+        side = self.slots[taker].side
         other = BUY + SELL - side
-        stp = (self.order_flags[taker] & F_STP) >> STP_SHIFT
-        while self.order_open[taker] > 0:
-            level = self.best_level[other]
+        stp = (self.slots[taker].flags & F_STP) >> STP_SHIFT
+        while self.slots[taker].open > 0:
+            level = self.sides[other].best_level
             if level == 0:
                 return REACHED
-            if rank + self.level_rank[level] < 0:
+            if rank + self.rungs[level].rank < 0:
                 return BY_LIMIT
-            price = self._price(self.level_rank[level])
+            price = self._price(self.rungs[level].rank)
             if price < low or price > high:
                 return BY_RANGE
-            maker = self.level_head[level]
-            if stp and self._is_same_trader(self.order_account[taker], self.order_account[maker]):
+            maker = self.rungs[level].head
+            if stp and self._is_same_trader(self.slots[taker].account, self.slots[maker].account):
                 self._prevent(taker, maker, stp)
             else:
                 self._trade(taker, maker, price)
@@ -224,18 +250,18 @@ class TakingBook(ConditionalBook):
     def _trade(self, taker: int, maker: int, price: int) -> bool:
         """Make one trade and what follows from it at once."""
         fill = self._shown(maker)
-        if fill > self.order_open[taker]:
-            fill = self.order_open[taker]
-        left = self.order_open[maker] - fill
-        leaves = self.order_open[taker] - fill
-        maker_account = self.order_account[maker]
-        account = self.order_account[taker]
-        side = self.order_side[taker]
+        if fill > self.slots[taker].open:
+            fill = self.slots[taker].open
+        left = self.slots[maker].open - fill
+        leaves = self.slots[taker].open - fill
+        maker_account = self.slots[maker].account
+        account = self.slots[taker].account
+        side = self.slots[taker].side
         self.trade_number += 1
         self._emit(
             TRADED,
-            self.order_id[maker],
-            self.order_id[taker],
+            self.slots[maker].id,
+            self.slots[taker].id,
             price,
             fill,
             left,
@@ -247,7 +273,7 @@ class TakingBook(ConditionalBook):
         )
         if self.has_money:
             self.money.trade(maker_account, maker, left, account, side, price, fill)
-        self.order_open[taker] = leaves
+        self.slots[taker].open = leaves
         if leaves == 0:
             self._retire(taker)
         self._fill_resting(maker, fill)
@@ -260,37 +286,37 @@ class TakingBook(ConditionalBook):
 
     def _fill_resting(self, order: int, fill: int) -> bool:
         """Take a fill off a resting order; a used-up slice is shown again at the back of its level."""
-        left = self.order_open[order] - fill
+        left = self.slots[order].open - fill
         if left == 0:
             self._leave_level(order)
             return self._retire(order)
-        level = self.order_level[order]
-        if self.level_is_touched[level] == 0:
+        level = self.slots[order].level
+        if self.rungs[level].is_touched == 0:
             self._touch(level)
-        flags = self.order_flags[order]
-        self.order_open[order] = left
-        self.open_lots[self.order_side[order]] -= fill
+        flags = self.slots[order].flags
+        self.slots[order].open = left
+        self.sides[self.slots[order].side].open_lots -= fill
         if flags & F_HIDDEN:
             return True
-        self.level_quantity[level] -= fill
+        self.rungs[level].quantity -= fill
         if flags & F_ICEBERG:
-            self.order_shown[order] -= fill
-            if self.order_shown[order] == 0:
-                fill = self.order_display[order]
+            self.slots[order].shown -= fill
+            if self.slots[order].shown == 0:
+                fill = self.slots[order].display
                 if fill > left:
                     fill = left
-                self.order_shown[order] = fill
-                self.level_quantity[level] += fill
+                self.slots[order].shown = fill
+                self.rungs[level].quantity += fill
                 self._requeue(order)
-                self._emit(REFRESHED, self.order_id[order], 0, 0, fill, left, 0, 0, self.order_account[order], 0, 0)
+                self._emit(REFRESHED, self.slots[order].id, 0, 0, fill, left, 0, 0, self.slots[order].account, 0, 0)
         return True
 
     def _prevent(self, taker: int, maker: int, stp: int) -> bool:
         """Apply the taker's self-trade prevention to it and its own *maker*."""
         if stp == STP_DECREMENT:
-            by = self.order_open[taker]
-            if by > self.order_open[maker]:
-                by = self.order_open[maker]
+            by = self.slots[taker].open
+            if by > self.slots[maker].open:
+                by = self.slots[maker].open
             self._lose(maker, by, R_STP)
             self._lose(taker, by, R_STP)
             return True
@@ -306,30 +332,30 @@ class TakingBook(ConditionalBook):
         """Return what a taker would trade now, without trading; the cost goes to the money if *is_costed*."""
         other = BUY + SELL - side
         total = 0
-        level = self.best_level[other]
-        while level and leaves and rank + self.level_rank[level] >= 0:
-            price = self._price(self.level_rank[level])
+        level = self.sides[other].best_level
+        while level and leaves and rank + self.rungs[level].rank >= 0:
+            price = self._price(self.rungs[level].rank)
             if price < low or price > high:
                 break
-            order = self.level_head[level]
-            hidden = self.level_hidden[level]
+            order = self.rungs[level].head
+            hidden = self.rungs[level].hidden
             again: list[tuple[int, int]] = []
             while leaves and (order or again):
                 if again and order == hidden:
                     maker, left = again.pop(0)
                 else:
                     maker = order
-                    left = self.order_open[order]
-                    order = self.order_next[order]
-                    if stp and self._is_same_trader(account, self.order_account[maker]):
+                    left = self.slots[order].open
+                    order = self.slots[order].next
+                    if stp and self._is_same_trader(account, self.slots[maker].account):
                         if stp in (STP_TAKER, STP_BOTH):
                             return total
                         if stp == STP_DECREMENT:
                             leaves -= left if left < leaves else leaves
                         continue
                 fill = left
-                if self.order_flags[maker] & F_ICEBERG:
-                    fill = self.order_shown[maker] if left == self.order_open[maker] else self.order_display[maker]
+                if self.slots[maker].flags & F_ICEBERG:
+                    fill = self.slots[maker].shown if left == self.slots[maker].open else self.slots[maker].display
                     if fill > left:
                         fill = left
                 if fill > leaves:
@@ -340,7 +366,7 @@ class TakingBook(ConditionalBook):
                     self.money.add_cost(price, fill)
                 total += fill
                 leaves -= fill
-            level = self._next_level(other, self.level_rank[level])
+            level = self._next_level(other, self.rungs[level].rank)
         return total
 
     def _money_fault(
@@ -365,18 +391,18 @@ class TakingBook(ConditionalBook):
             return R_NONE if self.money.can_place(account, side, price, leaves, order) else R_INSUFFICIENT_FUNDS
         if not self.money.is_margined:
             return R_NONE
-        other = self.account_head[account]
+        other = self.owners[account].first
         while other:
-            if other != order and self.order_level[other] > 0:
+            if other != order and self.slots[other].level > 0:
                 self.money.add_margin(
-                    account, self.order_side[other], self._price(self.order_rank[other]), self.order_open[other]
+                    account, self.slots[other].side, self._price(self.slots[other].rank), self.slots[other].open
                 )
-            other = self.order_account_next[other]
+            other = self.slots[other].account_next
         if not is_market:
             price = self._price(rank)
         else:
-            other = self.best_level[BUY + SELL - side]
-            price = self._price(self.level_rank[other]) if other else self.last_price
+            other = self.sides[BUY + SELL - side].best_level
+            price = self._price(self.rungs[other].rank) if other else self.last_price
         if price:
             self.money.add_margin(account, side, price, leaves)
         return R_NONE if self.money.can_margin(account) else R_INSUFFICIENT_MARGIN
@@ -392,13 +418,13 @@ class TakingBook(ConditionalBook):
 
     def _enforce(self, account: int, active: int) -> bool:
         """Cut every resting reduce-only order of *account*, and the active one, to the position it closes."""
-        order = self.account_head[account]
+        order = self.owners[account].first
         while order:
-            after = self.order_account_next[order]
-            if self.order_flags[order] & F_REDUCE and (self.order_level[order] > 0 or order == active):
-                most = self._closable(account, self.order_side[order])
-                if self.order_open[order] > most:
-                    self._lose(order, self.order_open[order] - most, R_REDUCE_ONLY)
+            after = self.slots[order].account_next
+            if self.slots[order].flags & F_REDUCE and (self.slots[order].level > 0 or order == active):
+                most = self._closable(account, self.slots[order].side)
+                if self.slots[order].open > most:
+                    self._lose(order, self.slots[order].open - most, R_REDUCE_ONLY)
             order = after
         return True
 
@@ -408,32 +434,32 @@ class TakingBook(ConditionalBook):
         """Let elected orders act, first elected first served, until no election is left."""
         while self.elected_first:
             order = self.elected_first
-            self.elected_first = self.order_next[order]
-            self.order_level[order] = ACTIVE
-            self._emit(TRIGGERED, self.order_id[order], 0, 0, 0, 0, 0, 0, self.order_account[order], 0, 0)
+            self.elected_first = self.slots[order].next
+            self.slots[order].level = ACTIVE
+            self._emit(TRIGGERED, self.slots[order].id, 0, 0, 0, 0, 0, 0, self.slots[order].account, 0, 0)
             self._act_elected(order)
         return True
 
     def _act_elected(self, order: int) -> bool:
-        account = self.order_account[order]
-        side = self.order_side[order]
-        flags = self.order_flags[order]
-        rank = self.order_rank[order]
+        account = self.slots[order].account
+        side = self.slots[order].side
+        flags = self.slots[order].flags
+        rank = self.slots[order].rank
         is_market = (flags & F_MARKET) != 0
         if flags & F_REDUCE:
             if self._closable(account, side) == 0:
                 return self._end(order, R_REDUCE_ONLY)
             self._enforce(account, order)
         other = BUY + SELL - side
-        if flags & F_POST_ONLY and not is_market and self.phase != AUCTION and rank + self.best_rank[other] >= 0:
-            rank = -self.best_rank[other] - 1
+        if flags & F_POST_ONLY and not is_market and self.phase != AUCTION and rank + self.sides[other].best_rank >= 0:
+            rank = -self.sides[other].best_rank - 1
             if flags & F_POST_ONLY == POST_ONLY_REJECT or not self._is_price(rank, side):
                 return self._end(order, R_POST_ONLY)
-            self.order_rank[order] = rank
+            self.slots[order].rank = rank
             price = self._price(rank)
-            leaves = self.order_open[order]
-            self._emit(REPRICED, self.order_id[order], 0, price, self.order_total[order], leaves, 0, 0, account, 0, 0)
-        reason = self._money_fault(account, side, is_market, rank, self.order_open[order], flags, order)
+            leaves = self.slots[order].open
+            self._emit(REPRICED, self.slots[order].id, 0, price, self.slots[order].total, leaves, 0, 0, account, 0, 0)
+        reason = self._money_fault(account, side, is_market, rank, self.slots[order].open, flags, order)
         if reason != R_NONE:
             return self._end(order, reason)
         return self._act(order)
