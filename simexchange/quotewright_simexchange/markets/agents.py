@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import BUY
-from quotewright_simexchange.agents import Agents, MarketSettings
+from quotewright_simexchange.agents import FAIR, Agents, MarketSettings
 from quotewright_simexchange.exchange.records import OrderRequest, Refused
 from quotewright_simexchange.markets.driver import MarketDriver, ample_funds, find_listing
 
 if TYPE_CHECKING:
     from quotewright_simexchange.exchange.exchange import Exchange
     from quotewright_simexchange.exchange.records import Listing
+
+REFERENCE_NS = 1_000_000_000
+FUNDING_NS = 8 * 3600 * 1_000_000_000
+INTEREST = Decimal("0.0001")
+MOST_PULL = Decimal("0.0005")
+MOST_RATE = Decimal("0.0075")
+MOST_SAMPLES = 28_800
 
 
 class _Crowd:
@@ -42,6 +49,11 @@ class _Crowd:
             self._cancel,
             self._touch,
         )
+        self.samples: list[Decimal] = []
+        """How far the middle of the book lay above the index, as a share of it, since funding was paid last."""
+        if listing.kind != "spot":
+            self._refer()
+            self._fund(exchange.now_ns // FUNDING_NS * FUNDING_NS + FUNDING_NS)
         self._next()
 
     def _next(self) -> None:
@@ -50,6 +62,37 @@ class _Crowd:
     def _act(self) -> None:
         self.agents.act()
         self._next()
+
+    def _refer(self) -> None:
+        """State index and mark, once a second: what agents hold for fair, and that with the book's premium."""
+        exchange, symbol = self.exchange, self.listing.symbol
+        index = self.agents.fair // FAIR * self.tick
+        bid, offer = self._touch()
+        premium = Decimal(0)
+        if bid and offer:
+            premium = ((bid + offer) * self.tick / 2 - index) / index
+            self.samples.append(premium)
+            del self.samples[:-MOST_SAMPLES]
+        exchange.set_index(symbol, index)
+        exchange.set_mark(symbol, (index * (1 + premium)).quantize(self.tick))
+        exchange.at(exchange.now_ns + REFERENCE_NS, self._refer)
+
+    def _fund(self, when_ns: int) -> None:
+        """Have funding paid at *when_ns*, and every eight hours from then on."""
+        self.exchange.set_funding(self.listing.symbol, self._rate(), when_ns)
+
+        def pay() -> None:
+            self.exchange.fund(self.listing.symbol, self._rate())
+            self.samples.clear()
+            self._fund(when_ns + FUNDING_NS)
+
+        self.exchange.at(when_ns, pay)
+
+    def _rate(self) -> Decimal:
+        """Return the rate that is due: the mean premium drawn towards the interest, and held within bounds."""
+        mean = sum(self.samples, Decimal(0)) / len(self.samples) if self.samples else Decimal(0)
+        rate = mean + max(-MOST_PULL, min(MOST_PULL, INTEREST - mean))
+        return max(-MOST_RATE, min(MOST_RATE, rate)).quantize(Decimal("1e-8"))
 
     def _place(self, account: int, side: int, ticks: int, lots: int, immediate: bool, post_only: bool) -> int:
         request = OrderRequest(
