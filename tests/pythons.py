@@ -24,7 +24,9 @@ import json, platform, sys, sysconfig, venv
 print(json.dumps([platform.python_implementation(), list(sys.version_info[:3]), sys._base_executable,
                   bool(sysconfig.get_config_var("Py_GIL_DISABLED")), sys.version_info.releaselevel]))
 """
-LEFT_OUT = shutil.ignore_patterns(".git", ".tox", "build", "*.egg-info", "*.so", "*.c", "__pycache__", ".*_cache", "runs")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".tox", "build", "*.egg-info", "*.so", "*.c", "__pycache__", ".*_cache", "runs"
+)
 QUICK = "not packaging and not slow and not recorded"
 
 
