@@ -20,8 +20,8 @@ PATIENCE_S = 0.6
 """How long an answer is waited for."""
 SILENCE_S = 1.0
 """A connection on which nothing came for so long is pinged, and given up if that is not answered."""
-UNDECIDED = (-1006, -1007)
-"""Codes by which the venue says that it does not know what became of a request."""
+UNDECIDED = (-1006, -1007, -4116)
+"""Codes by which the venue says that it does not know what became of a request, or that its id is there already."""
 
 Outcome = Literal["accepted", "refused", "unknown"]
 
@@ -47,9 +47,15 @@ def judged(status: int, body: Any, retry_after: str = "") -> Answer:
     waits = float(retry_after) if retry_after.isdigit() else 0.0
     if status == 200:
         return Answer("accepted", body)
-    if 400 <= status < 500 and (not isinstance(body, dict) or body.get("code") not in UNDECIDED):
+    if 400 <= status < 500 and not (isinstance(body, dict) and is_undecided(body)):
         return Answer("refused", body, waits)
     return Answer("unknown", body, waits)
+
+
+def is_undecided(body: dict[str, Any]) -> bool:
+    """Return whether an error does not say what became of the request: no id is used twice here, so an id that is
+    there already was brought by a frame that the network has doubled, and whose first answer it has lost."""
+    return body.get("code") in UNDECIDED or body.get("msg") == "Duplicate order sent."
 
 
 def signature(secret: str, text: str) -> str:

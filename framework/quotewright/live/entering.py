@@ -162,7 +162,8 @@ class Entering(Asking):
     def _placed(self, order: OwnOrder, fault: Fault | None, now_ns: int) -> None:
         if order.stage not in (Stage.SENT, Stage.UNKNOWN):
             return  # the private stream was quicker
-        if fault is not None and fault.outcome in ("reject", "retry_after", "fatal"):
+        is_there = fault is not None and fault.reason == "duplicate_id"  # an id is used once: it came, and came again
+        if fault is not None and fault.outcome in ("reject", "retry_after", "fatal") and not is_there:
             reason = fault.reason if fault.outcome == "reject" else "overload" if fault.outcome != "fatal" else "venue"
             self.own.reject(order, reason, f"{fault.code} {fault.text}".strip(), now_ns, now_ns)
             return

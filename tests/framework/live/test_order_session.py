@@ -100,6 +100,19 @@ def test_o2_an_order_that_never_arrived_is_rejected_only_when_that_is_proven(ent
     assert sum(one["op"] == "order" for one in net.sent) >= 2
 
 
+def test_an_order_whose_id_is_there_already_has_arrived() -> None:
+    net = ready("rest")
+    net.venue.faults = {"place": {"outcome": "reject", "reason": "duplicate_id", "text": "Duplicate order sent."}}
+    net.place(1)
+    net.venue.faults = {}
+    net.venue.answer(net.sent[-1])  # the network has carried it twice, and lost the first answer
+    net.venue.events.clear()
+    net.venue.faults = {"place": {"outcome": "reject", "reason": "duplicate_id", "text": "Duplicate order sent."}}
+    net.run(2 * SECOND)
+    assert net.of(1) == ["OrderUnknown", "Accepted"]
+    assert net.session.own.by_number[1].is_live
+
+
 def test_o3_an_error_while_asking_is_not_not_found() -> None:
     net = ready("rest")
     net.faults = frozenset({"lost_request"})
