@@ -1,7 +1,7 @@
 cimport cython
 from quotewright_simexchange.matching.levels cimport LevelIndex
 
-cdef long long ACTIVE, EVENT_WORDS, F_CONDITIONAL, F_GTD, F_HIDDEN, F_ICEBERG, F_POST_ONLY, F_SPECIAL, WAITING
+cdef long long ACCEPTED, ACTIVE, AMENDED, CANCEL, CANCELED, EVENT_WORDS, F_CONDITIONAL, F_GTD, F_HIDDEN, F_ICEBERG, F_POST_ONLY, F_SPECIAL, R_USER, WAITING
 
 cdef packed struct OrderFields:
     long long id
@@ -77,6 +77,8 @@ cdef class OrderBook(LevelIndex):
     cpdef list events(self)
     @cython.locals(row=EventFields)
     cdef tuple _event(self, long long at)
+    @cython.locals(kind=cython.longlong)
+    cdef object _told(self, long long operation, long long price, long long quantity)
     cpdef long long event(self, long long index, long long column) except? -1
     cpdef long long open_quantity(self, long long side) except -1
     cpdef bint is_used(self, long long order_id) except -1

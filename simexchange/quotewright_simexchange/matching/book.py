@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from quotewright_simexchange.matching.codes import (
+    ACCEPTED,
     ACTIVE,
+    AMENDED,
+    CANCEL,
+    CANCELED,
     EVENT_WORDS,
     F_CONDITIONAL,
     F_GTD,
@@ -11,6 +15,7 @@ from quotewright_simexchange.matching.codes import (
     F_ICEBERG,
     F_POST_ONLY,
     F_SPECIAL,
+    R_USER,
     WAITING,
 )
 from quotewright_simexchange.matching.levels import IS_COMPILED, LevelIndex, checked_side, doubled, zeros
@@ -303,6 +308,21 @@ class OrderBook(LevelIndex):
             row.other_account,
             row.number,
         )
+
+    def _told(self, operation: int, price: int, quantity: int) -> int | tuple[tuple[int, ...], ...]:
+        """Return the events of the command at hand, or the open quantity if they only say that it was done as told."""
+        if self.event_count != 1:
+            return tuple(self.events())
+        kind = self.event_rows[0].kind
+        if operation == CANCEL:
+            if kind == CANCELED and self.event_rows[0].code == R_USER:
+                return self.event_rows[0].quantity
+        elif self.event_rows[0].price == price and self.event_rows[0].quantity == quantity:
+            if kind == AMENDED:
+                return self.event_rows[0].leaves if self.event_rows[0].code else -self.event_rows[0].leaves
+            if kind == ACCEPTED:
+                return self.event_rows[0].leaves
+        return (self._event(0),)
 
     def event(self, index: int, column: int) -> int:
         """Return one column of one event."""

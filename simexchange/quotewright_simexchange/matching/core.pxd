@@ -22,7 +22,7 @@ cdef class MatchingCore(EntryBook):
     cpdef long long uncross(self) except -1
     cpdef long long fund(self, object rate) except -1
     cpdef long long settle(self, object price) except -1
-    cpdef tuple tell(self, long long operation, long long order_id, long long account, long long side=*, long long kind=*, long long price=*, long long quantity=*, long long tif=*)
+    cpdef object tell(self, long long operation, long long order_id, long long account, long long side=*, long long kind=*, long long price=*, long long quantity=*, long long tif=*)
     cdef long long _finish(self) except -1
     @cython.locals(row=cython.longlong, at=cython.longlong, operation=cython.longlong, kind=cython.longlong,
                    tif=cython.longlong, stp=cython.longlong, display=cython.longlong, marks=cython.longlong)

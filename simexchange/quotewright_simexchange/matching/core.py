@@ -195,9 +195,11 @@ class MatchingCore(EntryBook):
         price: int = KEEP,
         quantity: int = KEEP,
         tif: int = GTC,
-    ) -> tuple[tuple[int, ...], ...]:
-        """Carry out a plain ``NEW``, ``AMEND`` or ``CANCEL`` and return its events, in one call: the quickest way to
-        read them all. The parameters are the first columns of a row of :meth:`run`."""
+    ) -> int | tuple[tuple[int, ...], ...]:
+        """Carry out a plain ``NEW``, ``AMEND`` or ``CANCEL`` (the first columns of a row of :meth:`run`) and return its
+        events: the quickest way to learn all that came of it. One number stands for a single event that says no more
+        than that it was done as told, with this price and quantity: the open quantity of a new order that rests, or of
+        an amended one (negative: it has lost its place), or what was open of an order that its owner cancelled."""
         if operation == AMEND:
             self.amend(order_id, account, price, quantity)
         elif operation == NEW:
@@ -206,7 +208,7 @@ class MatchingCore(EntryBook):
             self.cancel(order_id, account)
         else:
             raise ValueError(f"operation should be {NEW} (new), {AMEND} (amend) or {CANCEL} (cancel), was {operation}")
-        return (self._event(0),) if self.event_count == 1 else tuple(self.events())
+        return self._told(operation, price, quantity)
 
     def _finish(self) -> int:
         """End a command: elected orders act, level changes are written down; return how many events it made."""
