@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
@@ -24,9 +23,6 @@ import json, platform, sys, sysconfig, venv
 print(json.dumps([platform.python_implementation(), list(sys.version_info[:3]), sys._base_executable,
                   bool(sysconfig.get_config_var("Py_GIL_DISABLED")), sys.version_info.releaselevel]))
 """
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".tox", "build", "*.egg-info", "*.so", "*.c", "__pycache__", ".*_cache", "runs"
-)
 QUICK = "not packaging and not slow and not recorded"
 
 
@@ -66,21 +62,14 @@ def requirements() -> list[str]:
     return [requirement for requirement in groups["test"] if isinstance(requirement, str)]
 
 
-def installed(python: str, version: str, mode: str, folder: Path) -> str:
-    """Install the project and what its tests need for one interpreter; return the interpreter of its environment."""
+def run_tests(python: str, version: str, mode: str, folder: Path, tests: list[str]) -> tuple[int, str]:
+    """Install the project for one interpreter and run its tests; return the exit code and the closing line."""
     home = folder / f"python{version}"
     subprocess.run([python, "-m", "venv", "--clear", "--without-pip", str(home)], check=True)
     inside = str(home / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
-    source = home / "source"  # of its own: builds beside one another must not share their folder
-    shutil.copytree(TREE, source, ignore=LEFT_OUT)
     pip = [sys.executable, "-m", "pip", "--python", inside, "install", "-q", "--no-warn-script-location"]
-    env = os.environ | {"QUOTEWRIGHT_BUILD": mode}
-    subprocess.run([*pip, *requirements(), str(source)], env=env, check=True)
-    return inside
-
-
-def run_tests(inside: str, tests: list[str]) -> tuple[int, str]:
-    """Run the tests by the interpreter *inside*; return the exit code and the closing line."""
+    env = os.environ | {"QUOTEWRIGHT_BUILD": mode, "QUOTEWRIGHT_OPTIMIZE": "0"}
+    subprocess.run([*pip, *requirements(), str(TREE)], env=env, check=True)
     command = [inside, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", "-rsfE", "-m", QUICK, *tests]
     with subprocess.Popen(command, cwd=TREE, stdout=subprocess.PIPE, text=True, encoding="utf-8") as ran:
         assert ran.stdout is not None
@@ -99,12 +88,9 @@ def main(mode: str, folder: Path, tests: list[str]) -> int:
         return 0
     folder.mkdir(parents=True, exist_ok=True)
     results = {}
-    with ThreadPoolExecutor() as pool:  # much of a build keeps one core busy
-        waiting = {version: pool.submit(installed, python, version, mode, folder) for version, python in found.items()}
-        insides = {version: one.result() for version, one in waiting.items()}
-    for version, inside in insides.items():
+    for version, python in found.items():
         print(f"Python {version}: QUOTEWRIGHT_BUILD={mode}", flush=True)
-        results[version] = run_tests(inside, tests)
+        results[version] = run_tests(python, version, mode, folder, tests)
     for version, (code, last) in results.items():
         print(f"Python {version}, QUOTEWRIGHT_BUILD={mode}: exit {code}: {last}")
     return max(code for code, _ in results.values())
