@@ -212,12 +212,22 @@ class FeedContext:
 
 @attrs.frozen(kw_only=True)
 class Market:
-    """Rows and what they speak of. ``end_ns`` is NEVER for a market that goes on; times are pipeline time."""
+    """Rows and what they speak of. ``end_ns`` is NEVER for a market that goes on; times are pipeline time.
+
+    Where several feeds make one market, ``parts`` are theirs by table name and ``feeds`` says for each instrument which
+    one it comes from.
+    """
 
     source: RowSource
     instruments: tuple[Instrument, ...]
     start_ns: int
     end_ns: int = NEVER
+    parts: Mapping[str, Market] = attrs.field(factory=dict)
+    feeds: tuple[str, ...] = ()
+
+    def is_of(self, source: RowSource) -> bool:
+        """Return whether the rows are those of *source*, or those of *source* are among them."""
+        return self.source is source or any(part.source is source for part in self.parts.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -325,25 +335,38 @@ def _files(config: Config) -> str:
 def _open_market(
     config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None
 ) -> Market:
-    if len(config.feeds) != 1:
-        count = "no feed is" if not config.feeds else f"{len(config.feeds)} feeds are"
-        raise ConfigError(f"{_files(config)}: {count} configured; a run takes one table [feeds.NAME]")
-    (table,) = config.feeds.values()
-    feed = plugins.build("feed_adapters", table)
-    context = FeedContext(
-        name=table.name,
-        where=table.where,
-        tape=tape,
-        venues=venues,
-        seed=config.run.seed,
-        instruments=table.instruments,
-        live=live,
-    )
-    with raising(table.where, "market()"):
-        market = feed.market(context)
-    if not isinstance(market, Market):
-        raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
-    return market
+    """Open the market of the one feed, or those of several venues in process as one."""
+    tables = list(config.feeds.values())
+    if not tables:
+        raise ConfigError(f"{_files(config)}: no feed is configured; a run takes a table [feeds.NAME]")
+    if len(tables) > 1 and (tape is not None or live is not None):
+        kind = "tape" if tape is not None else "live feed"
+        raise ConfigError(
+            f"{_files(config)}: {len(tables)} feeds are configured; a run on a {kind} takes one table [feeds.NAME], "
+            "whose rows may be of several venues"
+        )
+    markets: dict[str, Market] = {}
+    for number, table in enumerate(tables):
+        feed = plugins.build("feed_adapters", table)
+        context = FeedContext(
+            name=table.name,
+            where=table.where,
+            tape=tape,
+            venues=venues,
+            seed=config.run.seed + number,
+            instruments=table.instruments,
+            live=live,
+        )
+        with raising(table.where, "market()"):
+            market = feed.market(context)
+        if not isinstance(market, Market):
+            raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
+        markets[table.name] = market
+    if len(markets) == 1:
+        return next(iter(markets.values()))
+    from quotewright.merging import merge_markets
+
+    return merge_markets(markets, _files(config))
 
 
 def _cards(config: Config, plugins: PluginSet, venues: dict[str, Venue]) -> dict[str, Any]:
@@ -373,7 +396,7 @@ def _desk(
     if venue_name not in venues:
         known = ", ".join(venues) or "none"
         raise ConfigError(f"{table.where}.venue: no venue called '{venue_name}' is configured; configured: {known}")
-    (feed,) = config.feeds.values()
+    feed = config.feeds[market.feeds[number]] if market.feeds else next(iter(config.feeds.values()))
     view = View(market.instruments[number], number, _book(plugins, feed))
     views[number] = view
     strategy = plugins.build("strategies", table)

@@ -42,6 +42,7 @@ from quotewright.model.orders import (
 from quotewright.plugin.settings import at_least, configured, positive, setting
 from quotewright.wiring import Market, VenueContext, to_money
 from quotewright_simexchange.agents import Agents, MarketSettings
+from quotewright_simexchange.lockstep import Lockstep, lockstep_of
 from quotewright_simexchange.matching.accounts import SpotAccounts
 from quotewright_simexchange.matching.codes import (
     ACCEPTED,
@@ -115,6 +116,10 @@ class LocalMarket(RowSource):
         receive_ns = self.pending_ns()
         return receive_ns if receive_ns <= until_ns else NEVER
 
+    @property
+    def clocked(self) -> LocalExchange:
+        return self.exchange
+
     def pending_ns(self) -> int:
         """Return when the first row not yet taken becomes known here, NEVER if there is none."""
         if self.first >= self.buffer.count:
@@ -166,6 +171,7 @@ class LocalExchange(Venue):
         self.outside: ReceivedMarket | None = None
         self.is_live = False
         """Whether the market from outside comes in while the run goes on."""
+        self.together: Lockstep | None = None
         self._reports: deque[Report] = deque()
         self._arrivals: deque[tuple[int, Command]] = deque()
         self._numbers: dict[int, int] = {}
@@ -216,8 +222,9 @@ class LocalExchange(Venue):
 
     def connect(self, context: VenueContext) -> None:
         """Trade on the exchange's own market if that is the run's, else fill against the market from outside."""
-        is_own = context.market is None or context.market.source is self.source
+        is_own = context.market is None or context.market.is_of(self.source)
         if is_own and context.tape is None and self.traded in context.instruments:
+            self.together = lockstep_of(context.market) if context.market is not None else None
             return
         self.outside = outside_market(self, context)
         self.is_live = context.tape is None
@@ -234,21 +241,30 @@ class LocalExchange(Venue):
 
     def go_on(self, until_ns: int) -> None:
         """Let agents and commands act in order of time, never past what would first become known here."""
+        if self.together is not None:
+            self.together.go_on(until_ns)
+            return
+        while self.due_ns() <= min(until_ns, self.known_ns()):
+            self.act()
+
+    def due_ns(self) -> int:
+        """Return when an agent acts or a command arrives next."""
+        return min(self.agents.next_ns, self._arrivals[0][0]) if self._arrivals else self.agents.next_ns
+
+    def known_ns(self) -> int:
+        """Return when the first row or report that nobody has taken becomes known here."""
+        pending_ns = self.source.pending_ns()
+        return min(pending_ns, self._reports[0].receive_ns) if self._reports else pending_ns
+
+    def act(self) -> None:
+        """Let an agent act or a command arrive, whichever is due first; at one time the agent."""
         agents = self.agents
-        while True:
-            bound = min(until_ns, self.source.pending_ns())
-            if self._reports:
-                bound = min(bound, self._reports[0].receive_ns)
-            agent_ns = agents.next_ns
-            arrival_ns = self._arrivals[0][0] if self._arrivals else NEVER
-            if min(agent_ns, arrival_ns) > bound:
-                return
-            if agent_ns <= arrival_ns:
-                self.now_ns = agent_ns
-                agents.act()
-            else:
-                self.now_ns, command = self._arrivals.popleft()
-                self._carry_out(command)
+        if not self._arrivals or agents.next_ns <= self._arrivals[0][0]:
+            self.now_ns = agents.next_ns
+            agents.act()
+        else:
+            self.now_ns, command = self._arrivals.popleft()
+            self._carry_out(command)
 
     def submit(self, command: Command, now_ns: int) -> bool:
         """Send *command*; it arrives one entry latency later."""

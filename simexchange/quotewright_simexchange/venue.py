@@ -42,6 +42,7 @@ from quotewright_simexchange.exchange.records import (
     TradeEvent,
 )
 from quotewright_simexchange.local import START_NS, Latencies
+from quotewright_simexchange.lockstep import Lockstep, lockstep_of
 from quotewright_simexchange.server.opening import balances_of, close_market, open_exchange, open_market
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class ExchangeRows(LiveSource):
         """Let the exchange go on until a row is known here, or *until_ns*."""
         self.venue.go_on(until_ns)
         return super().fill(until_ns)
+
+    @property
+    def clocked(self) -> ExchangeVenue:
+        return self.venue
 
     def pending_ns(self) -> int:
         """Return when the first row not yet taken becomes known here, NEVER if there is none."""
@@ -97,6 +102,8 @@ class ExchangeVenue(Venue):
         self.exchange: Exchange | None = None
         self.driver: MarketDriver | None = None
         self.traded: tuple[Instrument, ...] = ()
+        self._places: dict[int, int] = {}
+        self._together: Lockstep | None = None
         self._reports: deque[Report] = deque()
         self._numbers: dict[int, int] = {}
         self._ids: dict[int, int] = {}
@@ -127,11 +134,14 @@ class ExchangeVenue(Venue):
 
     def connect(self, context: VenueContext) -> None:
         """Trade on the exchange's own market; another one is refused."""
-        if context.tape is not None or context.market is None or context.market.source is not self.source:
+        if context.tape is not None or context.market is None or not context.market.is_of(self.source):
             raise ConfigError(
                 f"{context.where}: plugin 'exchange' trades on its own market: write plugin = \"venue\" in the feed's "
                 'table; to fill against another market write plugin = "simexchange" here'
             )
+        names = [instrument.name for instrument in context.instruments]
+        self._places = {names.index(instrument.name): place for place, instrument in enumerate(self.traded)}
+        self._together = lockstep_of(context.market)
 
     # The contract of a venue.
 
@@ -142,14 +152,31 @@ class ExchangeVenue(Venue):
 
     def go_on(self, until_ns: int) -> None:
         """Let the exchange act in order of time, never past what would first become known here."""
+        if self._together is not None:
+            self._together.go_on(until_ns)
+            return
         exchange = self._open()
         while True:
             due_ns = exchange.due_ns()
-            bound_ns = min(until_ns, self.source.pending_ns())
-            if self._reports:
-                bound_ns = min(bound_ns, self._reports[0].receive_ns)
-            if due_ns is None or due_ns > bound_ns:
+            if due_ns is None or due_ns > min(until_ns, self.known_ns()):
                 return
+            exchange.advance(due_ns)
+
+    def due_ns(self) -> int:
+        """Return when the exchange acts next, NEVER if nothing is due."""
+        due_ns = self._open().due_ns()
+        return NEVER if due_ns is None else due_ns
+
+    def known_ns(self) -> int:
+        """Return when the first row or report that nobody has taken becomes known here."""
+        pending_ns = self.source.pending_ns()
+        return min(pending_ns, self._reports[0].receive_ns) if self._reports else pending_ns
+
+    def act(self) -> None:
+        """Let what is due next happen at the exchange."""
+        exchange = self._open()
+        due_ns = exchange.due_ns()
+        if due_ns is not None:
             exchange.advance(due_ns)
 
     def submit(self, command: Command, now_ns: int) -> bool:
@@ -201,7 +228,7 @@ class ExchangeVenue(Venue):
 
     def _carry_out(self, command: Command) -> None:
         exchange = self._open()
-        instrument = self.traded[command.instrument]
+        instrument = self.traded[self._places[command.instrument]]
         symbol = instrument.symbol
         if isinstance(command, NewOrder):
             found = exchange.place(ACCOUNT, self._request(command, instrument))

@@ -166,10 +166,10 @@ def test_one_instrument_is_quoted_by_one_strategy(plugins, tmp_path):
         assembled(plugins, tmp_path, SECOND_MM)
 
 
-def test_a_run_takes_one_feed_and_a_strategy(plugins, tmp_path):
+def test_a_run_on_a_tape_takes_one_feed_and_a_strategy(plugins, tmp_path):
     with pytest.raises(ConfigError, match="no strategy is configured; add a table"):
         assembled(plugins, tmp_path, config=CONFIG.replace(SECOND_MM.replace(".second]", ".mm]"), ""))
-    with pytest.raises(ConfigError, match=r"2 feeds are configured; a run takes one table \[feeds.NAME\]"):
+    with pytest.raises(ConfigError, match=r"2 feeds are configured; a run on a tape takes one table \[feeds.NAME\]"):
         assembled(plugins, tmp_path, '[feeds.other]\nplugin = "tape"\n')
 
 
