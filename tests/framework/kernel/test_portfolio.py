@@ -119,7 +119,7 @@ def test_fees_are_booked_in_their_currency_and_taken_off(currency, fee, in_quote
 
 def test_a_fee_in_base_is_worth_the_same_whatever_the_contract_size():
     hundredth = attrs.evolve(PLAIN, kind="perp", contract_size=Decimal("0.01"))
-    assert Portfolio(hundredth).base_value(ONE, 200) == Portfolio(PLAIN).base_value(ONE, 200) == 100 * ONE
+    assert Portfolio(hundredth).other_value(ONE, 200) == Portfolio(PLAIN).other_value(ONE, 200) == 100 * ONE
 
 
 def test_extreme_numbers_stay_exact():
@@ -146,7 +146,7 @@ def test_money_is_told_as_plain_decimals():
 
 
 def test_what_cannot_be_counted_exactly_is_refused():
-    with pytest.raises(ConfigError, match="inverse contracts is not computed"):
+    with pytest.raises(ConfigError, match="an inverse contract is not worth so much per step"):
         money_unit(attrs.evolve(PLAIN, is_inverse=True))
     with pytest.raises(ConfigError, match="finer than the 10\\^-18"):
         money_unit(attrs.evolve(PLAIN, price_decimals=12, size_decimals=8))

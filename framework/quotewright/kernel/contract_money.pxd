@@ -1,0 +1,18 @@
+cdef class ContractMoney:
+    cdef readonly bint is_inverse
+    cdef readonly object unit
+    cdef readonly object size_unit
+    cdef readonly str quote
+    cdef readonly str other
+    cdef readonly str base
+    cdef readonly str kind
+    cdef readonly str name
+    cdef readonly long long tick_steps
+    cdef readonly long long lot_steps
+    cdef readonly long long size_decimals
+    cdef readonly long long price_decimals
+    cdef readonly object price_scale
+    cdef readonly object mark_scale
+    cdef readonly object mark_factor
+    cdef readonly object strike
+    cdef readonly bint is_put
