@@ -41,7 +41,12 @@ def book_models() -> dict[str, Factory]:
 def strategies() -> dict[str, Factory]:
     return {
         "fixed_spread": lazy("quotewright_plugins.strategies.fixed_spread:FixedSpread"),
+        "multi_level": lazy("quotewright_plugins.strategies.multi_level:MultiLevel"),
         "avellaneda_stoikov": lazy("quotewright_plugins.strategies.avellaneda_stoikov:AvellanedaStoikov"),
+        "stationary_stoikov": lazy("quotewright_plugins.strategies.stationary:StationaryStoikov"),
+        "glft": lazy("quotewright_plugins.strategies.glft:Glft"),
+        "practical_spread": lazy("quotewright_plugins.strategies.practical:PracticalSpread"),
+        "order_book_imbalance": lazy("quotewright_plugins.strategies.order_book_imbalance:OrderBookImbalance"),
     }
 
 

@@ -1,0 +1,66 @@
+"""What makers by a model of inventory risk share: risk aversion, fill intensity, volatility, and their units."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from quotewright.config.units import Bps, Duration
+from quotewright.plugin.settings import at_least, configured, positive, setting
+from quotewright_plugins.strategies.maker import MultiLevelMaker
+from quotewright_plugins.strategies.volatility import MeasuredVolatility
+
+if TYPE_CHECKING:
+    from quotewright.kernel.view import View
+    from quotewright.wiring import BindContext
+
+
+def liquidity_premium(gamma: float, k: float) -> float:
+    """Return ``ln(1 + gamma/k) / gamma``: what each quote earns over its reservation price, in the unit of ``1/k``."""
+    return math.log1p(gamma / k) / gamma
+
+
+@configured
+class ModelMaker(MultiLevelMaker):
+    """A maker that quotes by *gamma*, *k* and the volatility.
+
+    ``units = "bps"`` (default): *gamma* and *k* are per basis point of the mid and per level size, so that one config
+    fits every instrument. ``units = "price"``: they are per unit of quote currency and the position counts in base
+    units, as in the papers. Volatility is measured over ``volatility_window`` unless ``sigma`` states it (basis points,
+    or quote currency, per square root of a second).
+    """
+
+    gamma: float = setting(doc="risk aversion", check=positive)
+    k: float = setting(doc="decay of the fill intensity with the distance from the mid", check=positive)
+    units: Literal["bps", "price"] = setting(default="bps", doc="unit of gamma, k and sigma")
+    sigma: float | None = setting(
+        default=None, doc="volatility per root second; measured if it is not given", check=positive
+    )
+    volatility_window: Duration = setting(default="60s", doc="window of the measured volatility", check=at_least(60))
+    min_spread: Bps = setting(default="0 bps", doc="least spread in basis points of the mid")
+
+    def bind(self, context: BindContext) -> None:
+        """Ask for the volatility unless it is given."""
+        super().bind(context)
+        self._volatility = None if self.sigma is not None else MeasuredVolatility(context, int(self.volatility_window))
+        self._is_bps = self.units == "bps"
+        self._tick_price = float(context.instrument.tick_size)
+        self._least = float(self.min_spread.fraction)
+
+    def unit_ticks(self, view: View) -> float:
+        """Return how many ticks one unit of price is: a basis point of the mid, or one of quote currency."""
+        return view.mid_ticks() * 1e-4 if self._is_bps else 1.0 / self._tick_price
+
+    def volatility(self, view: View, unit: float) -> float | None:
+        """Return the volatility in units of *unit* ticks per root second; None until it is known."""
+        if self._volatility is None:
+            return self.sigma
+        ticks = self._volatility.ticks(view)
+        return None if ticks is None else ticks / unit
+
+    def units_held(self, view: View) -> float | None:
+        """Return the position in level sizes or in base units; None while a level is less than a lot."""
+        if not self._is_bps:
+            return self.base_position(view)
+        size_lots = self._size.lots(view)
+        return self.position_lots(view) / size_lots if size_lots > 0 else None
