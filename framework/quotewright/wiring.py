@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
@@ -15,7 +15,9 @@ from quotewright.kernel.codes import MONEY_SCALE, NEVER
 from quotewright.kernel.pipeline import Desk, Pipeline
 from quotewright.kernel.quoting import QuoteManager
 from quotewright.kernel.risk import RiskGate
-from quotewright.kernel.signals import Signal, TradeFlow, Volatility
+from quotewright.kernel.signals import Signal
+from quotewright.kernel.signals_flow import TradeFlow
+from quotewright.kernel.signals_volatility import ESTIMATORS, MidMoves
 from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
     from quotewright.plugin.registry import PluginSet
     from quotewright.tape.tape import Tape
+
+S = TypeVar("S", bound=Signal)
 
 
 class _ValuedLot:
@@ -159,22 +163,48 @@ class BindContext:
             )
         return to_money(amount.value)
 
-    def volatility(self, window_ns: int) -> Volatility:
-        """Have the kernel keep the volatility of the instrument's mid over *window_ns*, in steps per root second."""
-        signal = Volatility(window_ns)
-        self._keep(signal, False)
-        return signal
+    def signal(self, signal: S, view: View | None = None) -> S:
+        """Have the kernel keep *signal* for the strategy's instrument, or for that of *view*, one of ``views``.
 
-    def trade_flow(self, window_ns: int) -> TradeFlow:
+        Returns the signal to read: one of the same class with equal parameters that is kept already, else *signal*.
+        """
+        if not isinstance(signal, Signal):
+            raise ConfigError(f"{self.where}: a signal should be a Signal, was {signal!r}")
+        if view is None:
+            if len(self.views) != 1:
+                names = ", ".join(each.instrument.name for each in self.views)
+                raise ConfigError(
+                    f"{self.where}: a signal belongs to one instrument; say by view= which of these: {names}"
+                )
+            view = self.view
+        elif all(view is not each for each in self.views):
+            raise ConfigError(f"{self.where}: a signal of {view.instrument.name}, which it is not bound to")
+        return cast("S", view.add_signal(signal))
+
+    def volatility(
+        self,
+        window_ns: int,
+        samples: int = 60,
+        *,
+        unit: str = "steps",
+        estimator: str = "realised",
+        floor: float = 0.0,
+        view: View | None = None,
+    ) -> MidMoves:
+        """Have the kernel keep the volatility of the instrument's mid over *window_ns*, per root second.
+
+        Args:
+            unit: ``steps`` of the price, or ``bps``.
+            estimator: ``realised``, ``exponential``, ``range``, ``bipower`` or ``median``.
+            floor: Least value, in *unit*.
+        """
+        if estimator not in ESTIMATORS:
+            raise ConfigError(f"{self.where}: no estimator '{estimator}'; there are {', '.join(ESTIMATORS)}")
+        return self.signal(ESTIMATORS[estimator](window_ns, samples, unit, floor), view)
+
+    def trade_flow(self, window_ns: int, samples: int = 60, *, view: View | None = None) -> TradeFlow:
         """Have the kernel keep the signed share of takers' volume over *window_ns*."""
-        signal = TradeFlow(window_ns)
-        self._keep(signal, True)
-        return signal
-
-    def _keep(self, signal: Signal, counts_trades: bool) -> None:
-        if len(self.views) != 1:
-            raise ConfigError(f"{self.where}: a signal belongs to one instrument; only a strategy can ask for it")
-        self.view.add_signal(signal, counts_trades)
+        return self.signal(TradeFlow(window_ns, samples), view)
 
 
 @attrs.frozen(kw_only=True)

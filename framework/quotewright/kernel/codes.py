@@ -98,6 +98,7 @@ SIDE_SHIFT: Final = 8
 FLAG_SHIFT: Final = 16
 INSTRUMENT_SHIFT: Final = 32
 LAST_BIT: Final = 1 << 16
+NO_MARKET_BIT: Final = 1 << 20  # the flag NO_MARKET in place
 ROW_WORDS: Final = 6
 MAX_INSTRUMENTS: Final = 1 << 20
 

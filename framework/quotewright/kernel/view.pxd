@@ -6,6 +6,7 @@ from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
 cdef int BUY, TRADING, POST_ONLY
+cdef long long NO_MARKET_BIT
 cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE
 
 @cython.locals(larger=cython.longlong, smaller=cython.longlong, found=cython.longlong)
@@ -49,6 +50,9 @@ cdef class View:
     cdef public list signals
     cdef public Markouts markouts
     cdef public list flows
+    cdef public list watchers
+    cdef readonly list declared
+    cdef readonly bint is_started
     cdef readonly bint best_moved
     cdef readonly bint traded
     cdef readonly bint goodness_changed
@@ -57,6 +61,10 @@ cdef class View:
     @cython.locals(kind=cython.longlong, is_book=cython.bint, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
     cpdef bint takes_orders(self) except -1
+    @cython.locals(signal=Signal)
+    cpdef bint on_trade(self, long long event_ns, int side, long long price, long long size) except -1
+    @cython.locals(signal=Signal)
+    cpdef bint on_best(self) except -1
     @cython.locals(mid2=cython.longlong, next_ns=cython.longlong, signal=Signal)
     cpdef bint catch_up(self, long long now_ns) except -1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from quotewright.kernel.book import BookModel
@@ -15,6 +16,7 @@ from quotewright.kernel.codes import (
     INSTRUMENT_CHANGE,
     MARK,
     NEVER,
+    NO_MARKET_BIT,
     POST_ONLY,
     RESYNC,
     SNAPSHOT_BEGIN,
@@ -41,6 +43,15 @@ def multiple(new: int, old: int) -> int:
         larger, smaller = smaller, larger % smaller
     found = new // larger if larger else 1
     return found if found > 0 else 1
+
+
+def _described(signal: Signal) -> object:
+    """Return what tells *signal*, newly made, from others of its class: what it says, and what a stranger's has set."""
+    own = {} if type(signal).__module__.startswith("quotewright.kernel.") else getattr(signal, "__dict__", {})
+    try:
+        return signal.parameters(), copy.deepcopy(own)
+    except Exception:  # what cannot be copied cannot be compared either: such a signal is like no other
+        return object()
 
 
 MARKOUT_HORIZONS_NS = (1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000)
@@ -146,6 +157,9 @@ class View:
         self.next_check_ns = NEVER
         self.signals: list[Signal] = []
         self.flows: list[Signal] = []
+        self.watchers: list[Signal] = []
+        self.declared: list[object] = []
+        self.is_started = False
         self.markouts = Markouts()
         self.best_moved = False
         self.traded = False
@@ -175,6 +189,8 @@ class View:
             if good != self.was_good:
                 self.was_good = good
                 self.goodness_changed = True
+            if self.watchers and (self.best_moved or self.goodness_changed):
+                self.on_best()
             return True
         for index in range(first, last):
             at = index * 6
@@ -187,8 +203,8 @@ class View:
                 self.printed_steps += size
                 self.last_trade_steps = price
                 self.last_trade_ns = receive_ns
-                if self.flows:
-                    self.on_trade((rows.words[at + 5] >> 8) & 255, price, size)
+                if self.flows and not rows.words[at + 5] & NO_MARKET_BIT:
+                    self.on_trade(rows.words[at], (rows.words[at + 5] >> 8) & 255, price, size)
             elif kind == BEST_QUOTE:  # of the ticker's stream, beside a book of levels
                 if (rows.words[at + 5] >> 8) & 255 == BUY:
                     self.quoted_bid = price
@@ -213,16 +229,25 @@ class View:
                 self.book.mark_stale()
                 self.goodness_changed = self.was_good
                 self.was_good = False
+                if self.watchers:
+                    self.on_best()
         return True
 
     def takes_orders(self) -> bool:
         """Return whether the instrument's state of trading lets new orders rest."""
         return self.status <= POST_ONLY
 
-    def on_trade(self, side: int, price: int, size: int) -> None:
+    def on_trade(self, event_ns: int, side: int, price: int, size: int) -> bool:
         """Hand one print to the signals that count prints."""
         for signal in self.flows:
-            signal.on_trade(side, price, size)
+            signal.on_trade(self.now_ns, event_ns, side, price, size)
+        return True
+
+    def on_best(self) -> bool:
+        """Hand the best quotes to the signals that follow each of their moves."""
+        for signal in self.watchers:
+            signal.on_best(self.now_ns, self.book)
+        return True
 
     def catch_up(self, now_ns: int) -> bool:
         """Sample signals and settle markouts that fell due at or before *now_ns*, with today's book."""
@@ -230,22 +255,37 @@ class View:
         next_ns = NEVER
         for signal in self.signals:
             while signal.next_ns <= now_ns:
-                signal.sample(mid2)
+                signal.sample(mid2, self.book)
             next_ns = min(next_ns, signal.next_ns)
         if self.markouts.next_ns <= now_ns:
             self.markouts.catch_up(now_ns, self.known_mid2)
         self.next_check_ns = min(next_ns, self.markouts.next_ns)
         return True
 
-    def add_signal(self, signal: Signal, counts_trades: bool) -> None:
-        """Keep *signal* from now on."""
+    def add_signal(self, signal: Signal) -> Signal:
+        """Keep *signal* from now on and return it, or the one of its class and parameters that is kept already."""
+        told = _described(signal)
+        for kept, description in zip(self.signals, self.declared, strict=True):
+            if type(kept) is type(signal) and description == told:
+                return kept
+        signal.attach(self.instrument, self.book)
         self.signals.append(signal)
-        if counts_trades:
+        self.declared.append(told)
+        if signal.wants_trades:
             self.flows.append(signal)
+        if signal.wants_quotes:
+            self.watchers.append(signal)
+        if self.is_started:
+            signal.start(self.now_ns)
+            self.next_check_ns = min(self.next_check_ns, signal.next_ns)
+            if signal.wants_quotes:
+                signal.on_best(self.now_ns, self.book)
+        return signal
 
     def start(self, now_ns: int) -> None:
         """Lay the grids of all signals at the start of a run."""
         self.now_ns = now_ns
+        self.is_started = True
         for signal in self.signals:
             signal.start(now_ns)
         self.next_check_ns = min((signal.next_ns for signal in self.signals), default=NEVER)
