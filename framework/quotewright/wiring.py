@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
+from quotewright.config.load import with_value
 from quotewright.config.units import Amount
 from quotewright.errors import ConfigError, InputError, QuotewrightError
 from quotewright.kernel.codes import MONEY_SCALE, NEVER
-from quotewright.kernel.pipeline import Desk, Pipeline
+from quotewright.kernel.desk import Desk
+from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.quoting import QuoteManager
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.signals import Signal
 from quotewright.kernel.signals_flow import TradeFlow
 from quotewright.kernel.signals_volatility import ESTIMATORS, MidMoves
 from quotewright.kernel.source import RowSource
+from quotewright.kernel.strategy import MultiStrategy, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
 from quotewright.model.names import NameTable
 from quotewright.plugin.discovery import fault
 
 if TYPE_CHECKING:
-    from quotewright.config.model import Config, FeedTable, RiskTable, StrategyTable
+    from quotewright.config.model import Config, RiskTable, StrategyTable
     from quotewright.kernel.book import BookModel
-    from quotewright.kernel.pipeline import Recorder
+    from quotewright.kernel.recording import Recorder
     from quotewright.kernel.rules import RiskRule
     from quotewright.model.instrument import Instrument
     from quotewright.plugin.registry import PluginSet
@@ -238,6 +241,8 @@ class FeedContext:
     instruments: tuple[str, ...] = ()
     live: Market | None = None
     """The live market that was prepared for this run, if there is one."""
+    to_ns: int = NEVER
+    """Rows of the tape from this receive time on are not shown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -283,6 +288,7 @@ def assemble(
     live: Market | None = None,
     *,
     is_replay: bool = False,
+    to_ns: int = NEVER,
 ) -> Wired:
     """Build every object that *config* names and wire them into a pipeline.
 
@@ -292,6 +298,7 @@ def assemble(
         sample_ns: How often the recorder samples, 0 for what the config says.
         live: A live market that is connected already.
         is_replay: A recorded session is followed.
+        to_ns: Rows of the tape received from then on are not shown.
 
     Raises:
         ConfigError: a table that names what is not there, or values that do not fit the instruments.
@@ -300,7 +307,7 @@ def assemble(
         tape.require_causal()
     seed = config.run.seed
     venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
-    market = _open_market(config, plugins, tape, venues, live)
+    market = _open_market(config, plugins, tape, venues, live, to_ns)
     cards = _cards(config, plugins, venues)
     for name, venue in venues.items():
         table = config.venues[name]
@@ -318,12 +325,14 @@ def assemble(
         with raising(table.where, "connect()"):
             venue.connect(context)
     views: list[View | None] = [None] * len(market.instruments)
-    desks = [_desk(config, plugins, table, market, venues, views, seed) for table in config.strategies.values()]
+    maker = _StrategyMaker(config, plugins, market, venues, views)
+    desks = [desk for table in config.strategies.values() for desk in maker.desks(table)]
     if not desks:
         raise ConfigError(f"{_files(config)}: no strategy is configured; add a table [strategies.NAME]")
     watched = tuple(view for view in views if view is not None)
     rules = [_rule(plugins, table, watched, seed) for table in config.risk.values()]
     gate = RiskGate(rules, list(watched))
+    gate.know(config.strategies, {number: name for number, name in enumerate(maker.venue_of) if name})
     for view in watched:
         view.account = gate
     pipeline = Pipeline(
@@ -335,6 +344,7 @@ def assemble(
         recorder,
         sample_ns or int(config.run.sample),
     )
+    pipeline.configure = maker.changed
     return Wired(
         market=market,
         views=watched,
@@ -363,7 +373,7 @@ def _files(config: Config) -> str:
 
 
 def _open_market(
-    config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None
+    config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None, to_ns: int
 ) -> Market:
     """Open the market of the one feed, or those of several venues in process as one."""
     tables = list(config.feeds.values())
@@ -386,6 +396,7 @@ def _open_market(
             seed=config.run.seed + number,
             instruments=table.instruments,
             live=live,
+            to_ns=to_ns,
         )
         with raising(table.where, "market()"):
             market = feed.market(context)
@@ -409,57 +420,136 @@ def _cards(config: Config, plugins: PluginSet, venues: dict[str, Venue]) -> dict
     return {name: load_card(plugins.get("venue_cards", name)) for name in sorted(wanted)}
 
 
-def _desk(
-    config: Config,
-    plugins: PluginSet,
-    table: StrategyTable,
-    market: Market,
-    venues: dict[str, Venue],
-    views: list[View | None],
-    seed: int,
-) -> Desk:
-    number = _instrument_number(table, market)
-    taken = views[number]
-    if taken is not None:
-        raise ConfigError(f"{table.where}: {taken.instrument.name} is quoted by another strategy already")
-    venue_name = table.venue or (next(iter(venues)) if len(venues) == 1 else "")
-    if venue_name not in venues:
-        known = ", ".join(venues) or "none"
-        raise ConfigError(f"{table.where}.venue: no venue called '{venue_name}' is configured; configured: {known}")
+class _StrategyMaker:
+    """Makes strategies and their desks from tables of the config; ``changed`` makes one anew with another value."""
+
+    def __init__(
+        self,
+        config: Config,
+        plugins: PluginSet,
+        market: Market,
+        venues: dict[str, Venue],
+        views: list[View | None],
+    ) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.market = market
+        self.venues = venues
+        self.views = views
+        self.venue_of = [""] * len(views)
+        self.made: list[Desk] = []
+
+    def desks(self, table: StrategyTable) -> list[Desk]:
+        """Return the desks of the strategy that *table* describes, one for each leg."""
+        legs = self.legs(table)
+        views = tuple(self.view(number, venue_name, where) for number, venue_name, where in legs)
+        strategy = self.strategy(table, views)
+        made = []
+        for view, (_, venue_name, _) in zip(views, legs, strict=True):
+            venue = self.venues[venue_name]
+            manager = QuoteManager(*_requote(table), bool(venue.keeps_priority_on_reduce))
+            made.append(Desk(table.name, strategy, view, manager, venue))
+        for desk in made:
+            desk.legs = made
+        self.made += made
+        return made
+
+    def legs(self, table: StrategyTable) -> list[tuple[int, str, str]]:
+        """Return instrument number, venue and table of every leg; a strategy without legs has one."""
+        if not table.legs:
+            number = _instrument_number(table.instrument, f"{table.where}.instrument", self.market)
+            return [(number, self.venue_name(table.venue, table.where), table.where)]
+        if table.instrument or table.venue:
+            raise ConfigError(f"{table.where}: a strategy with legs names instrument and venue in each of them only")
+        found: list[tuple[int, str, str]] = []
+        for place, leg in enumerate(table.legs):
+            where = f"{table.where}.legs[{place}]"
+            number = _instrument_number(leg.instrument, f"{where}.instrument", self.market)
+            if any(number == taken for taken, _, _ in found):
+                raise ConfigError(f"{where}.instrument: {self.market.instruments[number].name} is another leg already")
+            found.append((number, self.venue_name(leg.venue or table.venue, where), where))
+        return found
+
+    def venue_name(self, named: str, where: str) -> str:
+        """Return the venue that a table means: the one it names, or the only one there is."""
+        name = named or (next(iter(self.venues)) if len(self.venues) == 1 else "")
+        if name not in self.venues:
+            known = ", ".join(self.venues) or "none"
+            raise ConfigError(f"{where}.venue: no venue called '{name}' is configured; configured: {known}")
+        return name
+
+    def view(self, number: int, venue_name: str, where: str) -> View:
+        """Return the view of an instrument, which all strategies that trade it share; they trade it at one venue."""
+        view = self.views[number]
+        instrument = self.market.instruments[number]
+        if view is None:
+            view = View(instrument, number, _book(self.plugins, self.config, self.market, number))
+            self.views[number] = view
+            self.venue_of[number] = venue_name
+        elif self.venue_of[number] != venue_name:
+            raise ConfigError(
+                f"{where}.venue: {instrument.name} is traded at venue '{self.venue_of[number]}' by another strategy; "
+                f"a run trades an instrument at one venue, was '{venue_name}'"
+            )
+        return view
+
+    def strategy(self, table: StrategyTable, views: tuple[View, ...]) -> Strategy:
+        """Return the strategy of *table*, bound."""
+        made: Strategy = self.plugins.build("strategies", table)
+        if isinstance(made, MultiStrategy) != bool(table.legs):
+            told = "takes legs = [{ instrument, venue }, ...]" if not table.legs else "has no legs: it takes instrument"
+            raise ConfigError(f"{table.where}: '{table.plugin}' {told}")
+        with raising(table.where, "bind()"):
+            made.bind(BindContext(name=table.name, where=table.where, views=views, seed=self.config.run.seed))
+        return made
+
+    def changed(self, assignment: str) -> tuple[str, Strategy]:
+        """Return the name of the strategy that *assignment* (``strategies.NAME.key=value``) is about, made anew.
+
+        Raises:
+            ConfigError: it does not fit; nothing has changed.
+        """
+        config = with_value(self.config, assignment)
+        path = [part.strip() for part in assignment.partition("=")[0].split(".")]
+        if path[0] != "strategies" or len(path) < 3 or path[1] not in self.config.strategies:
+            names = ", ".join(f"strategies.{name}" for name in self.config.strategies)
+            raise ConfigError(f"{assignment}: a key of {names} can change while the run goes on, nothing else")
+        if path[2] in ("plugin", "venue", "instrument", "legs"):
+            raise ConfigError(f"{assignment}: '{path[2]}' is fixed for the run; stop it and start another")
+        table = config.strategies[path[1]]
+        strategy = self.strategy(table, tuple(desk.view for desk in self.made if desk.name == table.name))
+        for desk in self.made:
+            if desk.name == table.name:
+                desk.manager.requote_ticks, desk.manager.requote_fraction_ppm = _requote(table)
+        self.config = config
+        return table.name, strategy
+
+
+def _requote(table: StrategyTable) -> tuple[int, int]:
+    """Return the tolerated distance of a quote in ticks and in millionths of the spread."""
+    return table.requote.ticks, int(Decimal(str(table.requote.spread_fraction)) * 1_000_000)
+
+
+def _book(plugins: PluginSet, config: Config, market: Market, number: int) -> BookModel:
     feed = config.feeds[market.feeds[number]] if market.feeds else next(iter(config.feeds.values()))
-    view = View(market.instruments[number], number, _book(plugins, feed))
-    views[number] = view
-    strategy = plugins.build("strategies", table)
-    with raising(table.where, "bind()"):
-        strategy.bind(BindContext(name=table.name, where=table.where, views=(view,), seed=seed))
-    venue = venues[venue_name]
-    manager = QuoteManager(
-        table.requote.ticks,
-        int(Decimal(str(table.requote.spread_fraction)) * 1_000_000),
-        bool(venue.keeps_priority_on_reduce),
-    )
-    return Desk(table.name, strategy, view, manager, venue)
-
-
-def _book(plugins: PluginSet, feed: FeedTable) -> BookModel:
     table = {"plugin": feed.book} if isinstance(feed.book, str) else dict(feed.book)
     book: BookModel = plugins.build("book_models", table, f"{feed.where}.book")
     return book
 
 
-def _instrument_number(table: StrategyTable, market: Market) -> int:
+def _instrument_number(named: str, where: str, market: Market) -> int:
     names = [instrument.name for instrument in market.instruments]
-    if table.instrument in ("", "*"):
+    if named in ("", "*"):
         if len(names) == 1:
             return 0
-        raise ConfigError(f"{table.where}.instrument: name one of {', '.join(names)}")
+        raise ConfigError(f"{where}: name one of {', '.join(names)}")
     for number, instrument in enumerate(market.instruments):
-        if table.instrument in (instrument.name, instrument.name.partition("@")[0]):
+        if named in (instrument.name, instrument.name.partition("@")[0]):
             return number
     try:
-        return market.instruments.index(NameTable(market.instruments).find(table.instrument))
+        return market.instruments.index(NameTable(market.instruments).find(named))
     except InputError as error:
-        raise ConfigError(f"{table.where}.instrument: {error}") from error
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def _rule(plugins: PluginSet, table: RiskTable, views: tuple[View, ...], seed: int) -> RiskRule:

@@ -11,8 +11,10 @@ from quotewright.config.load import load_config
 from quotewright.config.units import Amount
 from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.ladder import Ladder
+from quotewright.kernel.strategy import MultiStrategy
 from quotewright.kernel.view import View
 from quotewright.plugin.registry import PluginSet
+from quotewright.plugin.settings import configured, setting
 from quotewright.tape.tape import MemoryTape
 from quotewright.wiring import BindContext, assemble, to_money
 from tests.framework.kernel.stage import ONE, PLAIN, SECOND, Market, Notes, Stage
@@ -161,9 +163,108 @@ def test_what_does_not_fit_is_named(plugins, tmp_path, sets, message):
 SECOND_MM = CONFIG[CONFIG.index("[strategies.mm]") : CONFIG.index("[risk")].replace(".mm]", ".second]")
 
 
-def test_one_instrument_is_quoted_by_one_strategy(plugins, tmp_path):
-    with pytest.raises(ConfigError, match=r"BTC-USDT.spot@test is quoted by another strategy already"):
-        assembled(plugins, tmp_path, SECOND_MM)
+def test_strategies_share_an_instrument_at_one_venue(plugins, tmp_path):
+    wired = assembled(plugins, tmp_path, SECOND_MM)
+    first, second = wired.desks
+    assert first.view is second.view
+    assert first.portfolio is not second.portfolio
+    text = SECOND_MM + 'venue = "second"\n[venues.second]\nplugin = "replay"\n'
+    with pytest.raises(ConfigError, match=r"strategies.second.venue: BTC-USDT.spot@test is traded at venue 'main' by"):
+        assembled(plugins, tmp_path, text, sets=["strategies.mm.venue=main"])
+
+
+@configured
+class Both(MultiStrategy):
+    """Quotes nothing, in two legs."""
+
+    wake_every_ns = SECOND
+    width: int = setting(default=1, doc="nothing")
+
+    def bind(self, context):
+        self.names = [view.instrument.name for view in context.views]
+
+    def on_wake_legs(self, views, quotes):
+        """State nothing."""
+
+
+LEGS = """
+[strategies.both]
+plugin = "tests.framework.test_wiring:Both"
+legs = [{ instrument = "ETH-USDT.spot" }, { instrument = "BTC-USDT.spot", venue = "main" }]
+"""
+NO_MAKER = CONFIG.replace(SECOND_MM.replace(".second]", ".mm]"), "")
+
+
+def two():
+    market = Market().snapshot(1, 99, 101).snapshot(2, 49, 51, instrument=1).snapshot(SECOND, 99, 101)
+    return tape(market, (PLAIN, ETH))
+
+
+def test_a_strategy_with_legs_has_a_desk_for_each_in_its_order(plugins, tmp_path):
+    wired = assembled(plugins, tmp_path, LEGS, tape_=two(), config=NO_MAKER)
+    first, second = wired.desks
+    assert first.strategy is second.strategy
+    assert first.legs == second.legs == [first, second]
+    assert [desk.view.instrument.name for desk in wired.desks] == first.strategy.names
+    assert first.strategy.names == ["ETH-USDT.spot@test", "BTC-USDT.spot@test"]
+    assert [timer.period_ns for timer in wired.pipeline.timers].count(SECOND) == 3  # rule, sample, strategy
+
+
+LEG_FAULTS = {
+    "a leg twice": ("legs = [{ instrument = 'BTC-USDT.spot' }, { instrument = 'BTC-USDT.spot@test' }]", "another leg"),
+    "no legs": ("instrument = 'BTC-USDT.spot'", r"takes legs = \[\{ instrument, venue"),
+    "both": (
+        "instrument = 'BTC-USDT.spot'\n" + LEGS.splitlines()[3],
+        "names instrument and venue in each of them only",
+    ),
+    "an unknown venue": ("legs = [{ instrument = 'BTC-USDT.spot', venue = 'x' }]", r"legs\[0\].venue: no venue called"),
+    "an unknown instrument": ("legs = [{ instrument = 'DOGE-USDT.spot' }]", r"legs\[0\].instrument: "),
+    "an unknown key": ("legs = [{ instrumnt = 'BTC-USDT.spot' }]", r"legs.0: unknown key 'instrumnt'; did you mean"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), LEG_FAULTS.values(), ids=LEG_FAULTS)
+def test_legs_that_do_not_fit_are_named(plugins, tmp_path, line, message):
+    text = LEGS.replace(LEGS.splitlines()[3], line)
+    with pytest.raises(ConfigError, match=message):
+        assembled(plugins, tmp_path, text, tape_=two(), config=NO_MAKER)
+
+
+def test_a_plain_strategy_takes_no_legs(plugins, tmp_path):
+    text = SECOND_MM + LEGS.splitlines()[3] + "\n"
+    with pytest.raises(ConfigError, match=r"strategies\.second: 'fixed_spread' has no legs: it takes instrument"):
+        assembled(plugins, tmp_path, text, tape_=two(), config=NO_MAKER)
+
+
+def test_a_parameter_changes_while_the_run_goes_on(plugins, tmp_path):
+    wired = assembled(plugins, tmp_path)
+    wired.pipeline.start(wired.market.start_ns)
+    before = wired.desks[0].strategy
+    wired.pipeline.operate("set strategies.mm.spread=400 bps", "wider")
+    after = wired.desks[0].strategy
+    assert (before.spread.fraction, after.spread.fraction) == (Decimal("0.02"), Decimal("0.04"))
+    wired.pipeline.operate("set strategies.mm.requote.ticks=7", "calmer")
+    assert wired.desks[0].manager.requote_ticks == 7
+    assert wired.desks[0].strategy.spread.fraction == Decimal("0.04")
+
+
+NO_CHANGE = {
+    "of a rule":        ("risk.position.limit=1 BTC", "a key of strategies.mm can change while the run goes on"),
+    "of nobody":        ("strategies.xx.spread=1 bps", "a key of strategies.mm can change|names no plugin|missing key"),
+    "a wrong value":    ("strategies.mm.spread=wide", "strategies.mm.spread: "),
+    "an unknown key":   ("strategies.mm.spred=1 bps", "unknown key 'spred'; did you mean 'spread'"),
+    "another venue":    ("strategies.mm.venue=main", "'venue' is fixed for the run"),
+    "no assignment":    ("strategies.mm.spread", "should be table.key=value"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("assignment", "message"), NO_CHANGE.values(), ids=NO_CHANGE)
+def test_a_change_that_does_not_fit_is_refused_and_nothing_changes(plugins, tmp_path, assignment, message):
+    wired = assembled(plugins, tmp_path)
+    before = wired.desks[0].strategy
+    with pytest.raises(ConfigError, match=message):
+        wired.pipeline.operate(f"set {assignment}", "a slip")
+    assert wired.desks[0].strategy is before
 
 
 def test_a_run_on_a_tape_takes_one_feed_and_a_strategy(plugins, tmp_path):

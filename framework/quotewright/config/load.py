@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,17 @@ def load_config(
     if environment is not None:
         values = _with_environment(values, environment)
     return _config(values, sources, [layer.label for layer in layers[: len(paths)]])
+
+
+def with_value(config: Config, assignment: str) -> Config:
+    """Return *config* with one more ``table.key=value`` on top; the config itself stays as it is.
+
+    Raises:
+        ConfigError: the assignment cannot be read, or its table or value does not fit.
+    """
+    values, sources = copy.deepcopy(config.values), dict(config.sources)
+    _merge(values, sources, _from_option(assignment))
+    return _config(values, sources, list(config.files) or [SET])
 
 
 def _read(path: Path) -> _Layer:

@@ -94,6 +94,14 @@ class Requote:
 
 
 @configured
+class LegTable:
+    """One leg of a strategy that trades several instruments."""
+
+    instrument: str = setting(doc="instrument of this leg")
+    venue: str = setting(default="", doc="table under [venues] that takes its orders; not needed if there is only one")
+
+
+@configured
 class StrategyTable(Table):
     """``[strategies.X]``: who quotes what, and where."""
 
@@ -101,6 +109,9 @@ class StrategyTable(Table):
     HOOK: ClassVar[str] = "strategies"
     venue: str = setting(default="", doc="table under [venues] that takes the orders; not needed if there is only one")
     instrument: str = setting(default="", doc="instrument to quote; not needed if the run has only one")
+    legs: tuple[LegTable, ...] = setting(
+        default=(), doc="instruments of a strategy that trades several, in its order, in place of instrument and venue"
+    )
     requote: Requote = setting(factory=Requote, doc="when a working quote is moved")
 
 

@@ -19,6 +19,7 @@ cdef class Order:
     cdef public long long level
     cdef readonly long long sent_ns
     cdef readonly str strategy
+    cdef public str rule
     cdef readonly set fill_ids
     cpdef bint is_live(self) except -1
     cpdef bint is_overfilled(self) except -1

@@ -40,7 +40,7 @@ KEPT_ENDED = 4096
 class Order:
     """One order of ours; prices in ticks, quantities in lots.
 
-    ``level`` is its place among the strategy's quotes, -1 none.
+    ``level`` is its place among the strategy's quotes, -1 none; ``rule`` is the risk rule that sent it, if one did.
     """
 
     def __init__(self, command: NewOrder, view: View, now_ns: int, level: int) -> None:
@@ -57,6 +57,7 @@ class Order:
         self.level = level
         self.sent_ns = now_ns
         self.strategy = command.strategy
+        self.rule = ""
         self.fill_ids: set[str] = set()
 
     def is_live(self) -> bool:

@@ -6,14 +6,15 @@ At one time rows come first, then reports, then timers (risk rules, samples, str
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from quotewright.kernel.codes import (
     BUY,
     CANCEL_ALL,
     CLOSED,
     HALT,
-    IOC,
     LAST_BIT,
     NEVER,
     OPEN,
@@ -22,86 +23,34 @@ from quotewright.kernel.codes import (
     REDUCE_ONLY,
     SELL,
     STATUS_NAMES,
-    TRADING,
 )
+from quotewright.kernel.desk import RULE, SAMPLE, STRATEGY, Desk, Timer, share_instruments
+from quotewright.kernel.operating import change, flatten
 from quotewright.kernel.orders import Order, OrderManager, cancel_of
-from quotewright.kernel.quoting import QuoteManager
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rules import Refusal, RiskRule
 from quotewright.kernel.source import RowSource
-from quotewright.kernel.strategy import Quotes, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
 from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder, VenueState
 
 if TYPE_CHECKING:
-    from quotewright.model.orders import Command, Report
+    from collections.abc import Callable
 
-RULE = 0
-SAMPLE = 1
-STRATEGY = 2
-
-FLATTEN_COLLAR_PPM = 10_000
-"""How far from the mid the operator's flatten may trade: 1 %."""
-
+    from quotewright.kernel.recording import Recorder
+    from quotewright.kernel.strategy import MultiStrategy, Strategy
+    from quotewright.model.orders import Command
 
 FINISH_STEP_NS = 10_000_000
 """How far a finished run goes on at a time while it waits for the last reports."""
-
-
-class Recorder(Protocol):
-    """What the pipeline tells whoever keeps the record of a run. A recorder changes nothing."""
-
-    def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None: ...
-
-    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None: ...
-
-    def on_timer(self, now_ns: int, rows: int, timer: int) -> None: ...
-
-    def on_operator(self, now_ns: int, rows: int, action: str) -> None: ...
-
-    def on_refusal(self, now_ns: int, command: Command, refusal: Refusal, view: View) -> None: ...
-
-    def on_sample(self, now_ns: int) -> None: ...
-
-    def on_strategy_failure(self, now_ns: int, strategy: str, error: BaseException) -> None: ...
-
-
-class Timer:
-    """Something that falls due every ``period_ns``: a rule, the sample, or a strategy."""
-
-    def __init__(self, kind: int, index: int, period_ns: int) -> None:
-        self.kind = kind
-        self.index = index
-        self.period_ns = period_ns
-        self.next_ns = NEVER
-
-
-class Desk:
-    """One strategy at work: its instrument, its quotes, and how they become orders."""
-
-    def __init__(self, name: str, strategy: Strategy, view: View, manager: QuoteManager, venue: Venue) -> None:
-        self.name = name
-        self.strategy = strategy
-        self.view = view
-        self.manager = manager
-        self.venue = venue
-        self.quotes = Quotes()
-        self.is_stopped = False
-        self.is_waiting = False
-        self.is_cut_off = False
-        """Whether orders cannot be entered or followed at the venue now."""
-        self.wakes = 0
-        self.on_best = bool(strategy.wake_on_best)
-        self.on_trade = bool(strategy.wake_on_trade)
-        self.on_fill = bool(strategy.wake_on_fill)
 
 
 class Pipeline:
     """Consumes inputs in their one order and sends commands to the venues.
 
     ``views`` holds one view per instrument id of the source (None: not traded, not watched). The driver calls
-    :meth:`start` once, then :meth:`advance` until the source ends, then :meth:`finish`.
+    :meth:`start` once, then :meth:`advance` until the source ends, then :meth:`finish`. ``configure`` makes a strategy
+    anew for the operator's command ``set``: it returns the strategy's name and the strategy, or raises.
     """
 
     def __init__(
@@ -127,14 +76,18 @@ class Pipeline:
         self.unwatched = 0
         self.is_stopping = False
         self.is_interrupted = False
-        self.desk_of: list[Desk | None] = [None] * len(views)
+        self.configure: Callable[[str], tuple[str, Strategy]] | None = None
+        share_instruments(desks)
+        self.desks_of: list[list[Desk]] = [[] for _ in views]
         for desk in desks:
-            self.desk_of[desk.view.instrument_id] = desk
+            self.desks_of[desk.view.instrument_id].append(desk)
         self.timers = [Timer(RULE, i, r.wake_every_ns) for i, r in enumerate(gate.rules) if r.wake_every_ns > 0]
         if sample_every_ns > 0:
             self.timers.append(Timer(SAMPLE, 0, sample_every_ns))
         self.timers.extend(
-            Timer(STRATEGY, i, d.strategy.wake_every_ns) for i, d in enumerate(desks) if d.strategy.wake_every_ns > 0
+            Timer(STRATEGY, i, d.strategy.wake_every_ns)
+            for i, d in enumerate(desks)
+            if d.strategy.wake_every_ns > 0 and d.legs[0] is d
         )
         self.next_timer_ns = NEVER
 
@@ -212,9 +165,10 @@ class Pipeline:
             self.goodness(view)
         if view.terms_changed:
             self.new_terms(view)
-        desk = self.desk_of[view.instrument_id]
-        if desk is not None and ((desk.on_best and view.best_moved) or (desk.on_trade and view.traded)):
-            self.wake(desk)
+        if view.best_moved or view.traded:
+            for desk in self.desks_of[view.instrument_id]:
+                if (desk.on_best and view.best_moved) or (desk.on_trade and view.traded):
+                    self.wake(desk)
         return True
 
     def goodness(self, view: View) -> bool:
@@ -223,6 +177,10 @@ class Pipeline:
             self.cancel_view(view)
         if self.gate.wake_all(view):
             self.enforce()
+        self.act()
+        for desk in self.desks_of[view.instrument_id]:
+            if desk.has_legs():  # its other legs may have to go, or may come back
+                self.wake(desk)
         return True
 
     def new_terms(self, view: View) -> bool:
@@ -231,26 +189,36 @@ class Pipeline:
         Orders off the new grid are cancelled, and until they are gone nobody quotes; in a state that lets no order
         rest all are cancelled, once, and nobody is woken until it ends.
         """
-        desk = self.desk_of[view.instrument_id]
-        if desk is None:
+        desks = self.desks_of[view.instrument_id]
+        if not desks:
             return False
         if not view.takes_orders():
             if view.status != CLOSED:  # a closed market has ended them itself
                 self.cancel_view(view)
             return True
-        self.cancel_off_grid(desk)
-        return self.wake(desk)
+        self.cancel_off_grid(view)
+        for desk in desks:
+            self.wake(desk)
+        return True
 
-    def cancel_off_grid(self, desk: Desk) -> bool:
+    def cancel_off_grid(self, view: View) -> bool:
         """Cancel the orders that do not lie on today's tick and lot; none is placed while there is one."""
-        view = desk.view
-        desk.is_waiting = False
+        is_waiting = False
         if view.tick_grid != 1 or view.lot_grid != 1:
             for order in list(view.live):
                 if order.price_ticks % view.tick_grid or order.quantity_lots % view.lot_grid:
-                    desk.is_waiting = True
+                    is_waiting = True
                     self.cancel(order)
-        return desk.is_waiting
+        for desk in self.desks_of[view.instrument_id]:
+            desk.is_waiting = is_waiting
+        return is_waiting
+
+    def desk_of(self, order: Order) -> Desk | None:
+        """Return the desk of the strategy that *order* belongs to."""
+        for desk in self.desks_of[order.view.instrument_id]:
+            if desk.name == order.strategy:
+                return desk
+        return None
 
     def take_reports(self, now_ns: int) -> bool:
         """Book every report known by *now_ns*, then wake the strategies that were filled."""
@@ -277,19 +245,21 @@ class Pipeline:
                         )
                     continue
                 view = order.view
+                desk = self.desk_of(order)
                 if isinstance(report, Fill):
-                    self.book_fill(report, order, view)
-                    desk = self.desk_of[view.instrument_id]
+                    self.book_fill(report, order, view, desk)
                     if desk is not None and desk.on_fill and desk not in filled:
                         filled.append(desk)
                 self.gate.on_report(report, view)
-                if order.state == OPEN and self.has_no_owner(view) and not isinstance(report, CancelRejected):
+                if order.state == OPEN and self.has_no_owner(view, desk) and not isinstance(report, CancelRejected):
                     self.cancel(order)
-                desk = self.desk_of[view.instrument_id]
-                if desk is not None and desk.is_waiting and not self.cancel_off_grid(desk) and desk not in filled:
-                    filled.append(desk)
-        if self.gate.state >= REDUCE_ONLY:
+                if desk is not None and desk.is_waiting and not self.cancel_off_grid(view):
+                    for waiter in self.desks_of[view.instrument_id]:
+                        if waiter not in filled:
+                            filled.append(waiter)
+        if self.gate.is_restricting:
             self.enforce()
+        self.act()
         for desk in filled:
             self.wake(desk)
         return True
@@ -300,14 +270,15 @@ class Pipeline:
             if desk.venue is not venue:
                 continue
             desk.is_cut_off = not is_good
+            desk.view.is_reachable = is_good
             if not is_good:
                 self.cancel_view(desk.view)
-            elif desk not in woken:
+            if (is_good or desk.has_legs()) and desk not in woken:
                 woken.append(desk)
         return True
 
-    def book_fill(self, report: Fill, order: Order, view: View) -> bool:
-        """Book one execution into the portfolio and the markouts."""
+    def book_fill(self, report: Fill, order: Order, view: View, desk: Desk | None) -> bool:
+        """Book one execution into the portfolios of its instrument and its strategy, and the markouts."""
         mid2 = view.known_mid2
         view.portfolio.book_fill(
             order.side,
@@ -318,6 +289,16 @@ class Pipeline:
             mid2,
             report.is_maker,
         )
+        if desk is not None and desk.portfolio is not view.portfolio:
+            desk.portfolio.book_fill(
+                order.side,
+                report.price_ticks,
+                report.quantity_lots,
+                report.fee,
+                report.fee_currency,
+                mid2,
+                report.is_maker,
+            )
         view.markouts.on_fill(self.now_ns, order.side, mid2)
         if view.markouts.next_ns < view.next_check_ns:
             view.next_check_ns = view.markouts.next_ns
@@ -339,8 +320,9 @@ class Pipeline:
             self.recorder.on_timer(now_ns, self.rows_consumed, position)
             if timer.kind == RULE:
                 rule: RiskRule = self.gate.rules[timer.index]
-                if self.gate.wake(rule, now_ns) or self.gate.state >= REDUCE_ONLY:
+                if self.gate.wake(rule, now_ns) or self.gate.is_restricting:
                     self.enforce()
+                self.act()
             elif timer.kind == SAMPLE:
                 self.recorder.on_sample(now_ns)
             else:
@@ -350,16 +332,17 @@ class Pipeline:
 
     def wake(self, desk: Desk) -> bool:
         """Ask one strategy for its quotes and send what it takes to have them; a bad book or a halt wakes nobody."""
+        if desk.has_legs():
+            return self.wake_legs(desk.legs)
+        if not self.may_quote(desk):
+            return False
         view = desk.view
-        if desk.is_stopped or not view.was_good or self.is_stopping or self.gate.state >= HALT:
-            return False
-        if desk.is_waiting or desk.is_cut_off or view.status > POST_ONLY:
-            return False
         quotes = desk.quotes
         quotes.clear()
         desk.wakes += 1
         if view.next_check_ns <= self.now_ns:
             view.catch_up(self.now_ns)
+        view.own = desk.portfolio
         try:
             desk.strategy.on_wake(view, quotes)
             if quotes.is_kept:
@@ -371,32 +354,95 @@ class Pipeline:
             self.stop_desk(desk, error)
             return False
         for command, level in commands:
-            self.send(command, view, desk.venue, level)
+            self.send(command, view, desk.venue, level, "")
         return True
 
-    def has_no_owner(self, view: View) -> bool:
-        """Return whether nobody minds the orders of *view*: run, strategy, book or the way to its venue have ended."""
-        desk = self.desk_of[view.instrument_id]
+    def may_quote(self, desk: Desk) -> bool:
+        """Return whether orders of this strategy may be placed on this instrument now, as far as the market goes."""
+        view = desk.view
+        if desk.is_stopped or not view.was_good or self.is_stopping:
+            return False
+        if desk.is_waiting or desk.is_cut_off or view.status > POST_ONLY:
+            return False
+        return self.gate.state < HALT if not self.gate.scoped else self.gate.state_for(desk.name, view) < HALT
+
+    def wake_legs(self, legs: list[Desk]) -> bool:
+        """Ask a strategy with legs for the quotes of all of them, and send them for those that may be quoted now."""
+        first = legs[0]
+        if first.is_stopped or self.is_stopping or self.gate.state >= HALT:
+            return False
+        for leg in legs:
+            leg.quotes.clear()
+            leg.wakes += 1
+            if leg.view.next_check_ns <= self.now_ns:
+                leg.view.catch_up(self.now_ns)
+            leg.view.now_ns = self.now_ns
+            leg.view.own = leg.portfolio
+        found: list[tuple[Desk, list[tuple[Command, int]]]] = []
+        try:
+            strategy: MultiStrategy = first.strategy  # type: ignore[assignment]
+            strategy.on_wake_legs([leg.view for leg in legs], [leg.quotes for leg in legs])
+            for leg in legs:
+                view, quotes = leg.view, leg.quotes
+                if quotes.is_kept or not self.may_quote(leg):
+                    continue
+                if view.tick_grid != 1 or view.lot_grid != 1:
+                    quotes.lay_on(view.tick_grid, view.lot_grid)
+                found.append((leg, leg.manager.reconcile(view, quotes, self.manager, leg.name)))
+        except Exception as error:
+            self.stop_desk(first, error)
+            return False
+        for leg, commands in found:
+            for command, level in commands:
+                self.send(command, leg.view, leg.venue, level, "")
+        return True
+
+    def act(self) -> bool:
+        """Send the orders by which rules bring positions back within their limits."""
+        for rule in self.gate.acting:
+            for view in self.gate.views:
+                for command in self.gate.actions(rule, view):
+                    self.send_for(rule, command, view)
+        return True
+
+    def send_for(self, rule: RiskRule, command: NewOrder, view: View) -> bool:
+        """Send an order of *rule* in the name of the strategy whose position it reduces; return whether it left."""
+        for desk in self.desks_of[view.instrument_id]:
+            if command.strategy in ("", desk.name):
+                if desk.is_cut_off or desk.is_waiting or self.is_stopping:
+                    return False
+                named = msgspec.structs.replace(command, instrument=view.instrument_id, strategy=desk.name)
+                return self.send(named, view, desk.venue, -1, rule.name)
+        return False
+
+    def has_no_owner(self, view: View, desk: Desk | None) -> bool:
+        """Return whether nobody minds an order of *desk*: run, strategy, book or the way to its venue have ended."""
         if desk is None or desk.is_stopped or desk.is_cut_off:
             return True
         return self.is_stopping or not view.was_good or not view.takes_orders()
 
     def stop_desk(self, desk: Desk, error: BaseException) -> bool:
         """Stop a strategy that raised: its orders are cancelled, the rest of the run goes on."""
-        desk.is_stopped = True
-        self.cancel_view(desk.view)
+        for leg in desk.legs:
+            leg.is_stopped = True
+            for order in list(leg.view.live):
+                if leg.owns(order):
+                    self.cancel(order)
         self.recorder.on_strategy_failure(self.now_ns, desk.name, error)
         return True
 
-    def send(self, command: Command, view: View, venue: Venue, level: int) -> bool:
-        """Let *command* pass the gate, count it, and hand it to its venue; return whether it left."""
+    def send(self, command: Command, view: View, venue: Venue, level: int, rule: str) -> bool:
+        """Let *command* pass the gate, count it, and hand it to its venue; return whether it left.
+
+        *rule* names the risk rule that sends it, if one does.
+        """
         refusal = self.barred(command, view) if view.status else None
         if refusal is None:
             refusal = self.gate.verdict(command, view)
         if refusal is not None:
             self.recorder.on_refusal(self.now_ns, command, refusal, view)
             return False
-        return self.dispatch(command, view, venue, level)
+        return self.dispatch(command, view, venue, level, rule)
 
     def barred(self, command: Command, view: View) -> Refusal | None:
         """Return why the instrument's state of trading lets *command* not pass."""
@@ -406,7 +452,7 @@ class Pipeline:
             return None
         return Refusal("status", STATUS_NAMES[view.status], f"{view.instrument.name} is {STATUS_NAMES[view.status]}")
 
-    def dispatch(self, command: Command, view: View, venue: Venue, level: int) -> bool:
+    def dispatch(self, command: Command, view: View, venue: Venue, level: int, rule: str) -> bool:
         """Count *command* as sent, record it, and hand it to its venue."""
         if isinstance(command, NewOrder):
             command = NewOrder(
@@ -421,7 +467,7 @@ class Pipeline:
                 strategy=command.strategy,
             )
             self.manager.next_number += 1
-            self.manager.register(command, view, self.now_ns, level)
+            self.manager.register(command, view, self.now_ns, level).rule = rule
             view.order_count += 1
         else:
             order = self.manager.orders[command.order_number]
@@ -448,21 +494,28 @@ class Pipeline:
         view = order.view
         if view.status > POST_ONLY and order.cancel_refused_ns >= view.status_ns:
             return False  # refused once in this state of trading: asking again would only be refused again
-        desk = self.desk_of[view.instrument_id]
+        desk = self.desk_of(order)
         if desk is None:
             return False
-        return self.dispatch(cancel_of(order), order.view, desk.venue, order.level)
+        return self.dispatch(cancel_of(order), order.view, desk.venue, order.level, "")
 
     def enforce(self) -> bool:
         """Bring the working orders in line with the risk state."""
-        if self.gate.state < REDUCE_ONLY:
+        gate = self.gate
+        if not gate.is_restricting:
             return True
-        for view in self.gate.views:
-            if self.gate.state >= CANCEL_ALL:
+        for view in gate.views:
+            if not view.live:
+                continue
+            if gate.state >= CANCEL_ALL:
                 if self.must_cancel(view):
                     self.cancel_view(view)
-            else:
-                self.cancel_increasing(view)
+                continue
+            if gate.scoped:
+                for order in list(view.live):
+                    if gate.state_for(order.strategy, view) >= CANCEL_ALL:
+                        self.cancel(order)
+            self.cancel_increasing(view)
         return True
 
     def must_cancel(self, view: View) -> bool:
@@ -477,7 +530,11 @@ class Pipeline:
         position = view.position_lots
         for side in (BUY, SELL):
             room = max(0, -position) if side == BUY else max(0, position)
-            orders = [order for order in view.live if order.side == side]
+            orders = [
+                order
+                for order in view.live
+                if order.side == side and self.gate.state_for(order.strategy, view) >= REDUCE_ONLY
+            ]
             orders.sort(key=_nearest_first)
             for order in orders:
                 if order.open_lots() <= room:
@@ -488,47 +545,34 @@ class Pipeline:
         return True
 
     def operate(self, action: str, why: str) -> bool:
-        """Take an operator's command: ``halt``, ``reduce_only``, ``resume`` (releases every latch) or ``flatten``."""
-        self.recorder.on_operator(self.now_ns, self.rows_consumed, action)
-        if action == "halt":
-            self.gate.operate(HALT, why, self.now_ns)
-        elif action == "reduce_only":
-            self.gate.operate(REDUCE_ONLY, why, self.now_ns)
-        elif action == "resume":
-            self.gate.release(self.now_ns)
-        elif action == "flatten":
-            return self.flatten()
-        else:
-            raise ValueError(f"operator command should be halt, reduce_only, resume or flatten, was {action!r}")
-        return self.enforce()
+        """Take an operator's command.
 
-    def flatten(self) -> bool:
-        """Cancel everything and close every position at once, at most 1 % through the mid, past every state."""
-        for desk in self.desks:
-            view = desk.view
-            self.cancel_view(view)
-            position = view.position_lots
-            if position == 0 or not view.was_good or view.status != TRADING:
-                continue
-            side = SELL if position > 0 else BUY
-            reach = view.known_mid2 * FLATTEN_COLLAR_PPM // 1_000_000
-            limit2 = view.known_mid2 + reach if side == BUY else view.known_mid2 - reach
-            command = NewOrder(
-                order_number=0,
-                instrument=view.instrument_id,
-                side=side,
-                price_ticks=max(1, limit2 // (2 * view.tick_steps)),
-                quantity_lots=abs(position),
-                time_in_force=IOC,
-                reduce_only=True,
-                strategy=desk.name,
-            )
-            refusal = self.gate.ask_rules(command, view, True)
-            if refusal is not None:
-                self.recorder.on_refusal(self.now_ns, command, refusal, view)
-                continue
-            self.dispatch(command, view, desk.venue, -1)
-        return True
+        ``halt``, ``reduce_only``, ``resume`` (releases every latch) and ``flatten`` may be followed by what they are
+        for: ``halt strategy:maker``, ``resume venue:main``, ``flatten instrument:BTC-USDT.perp@binance``. ``set`` is
+        followed by a strategy's key and its new value: ``set strategies.maker.gamma=0.02``.
+
+        Raises:
+            ValueError: there is no such command, or its scope names nothing of this run.
+            InputError, ConfigError: the value of ``set`` does not fit; nothing has changed.
+        """
+        verb, _, rest = action.partition(" ")
+        if verb == "set":
+            return change(self, action, rest)
+        if verb not in ("halt", "reduce_only", "resume", "flatten"):
+            raise ValueError(f"operator command should be halt, reduce_only, resume, flatten or set, was {action!r}")
+        if rest and rest not in self.gate.scopes:
+            known = ", ".join(sorted(self.gate.scopes))
+            raise ValueError(f"operator command '{action}': '{rest}' should be one of {known}")
+        self.recorder.on_operator(self.now_ns, self.rows_consumed, action)
+        if verb == "halt":
+            self.gate.operate(HALT, why, self.now_ns, rest)
+        elif verb == "reduce_only":
+            self.gate.operate(REDUCE_ONLY, why, self.now_ns, rest)
+        elif verb == "resume":
+            self.gate.release(self.now_ns, rest)
+        else:
+            return flatten(self, rest)
+        return self.enforce()
 
     def finish(self, grace_ns: int) -> bool:
         """Stop all strategies, cancel every order, and go on for at most *grace_ns* until the venues have answered."""

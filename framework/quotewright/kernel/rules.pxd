@@ -7,6 +7,7 @@ cdef class RiskRule:
     cdef public str name
     cdef public long long state
     cdef public str why
+    cdef readonly dict scoped
     cdef public str mode
 
 cdef class CheckRule(RiskRule):

@@ -6,3 +6,6 @@ cdef class Quotes:
 
 cdef class Strategy:
     pass
+
+cdef class MultiStrategy(Strategy):
+    pass

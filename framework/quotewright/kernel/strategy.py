@@ -9,6 +9,8 @@ from quotewright.errors import InputError
 from quotewright.kernel.codes import BUY, SELL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quotewright.kernel.view import View
     from quotewright.wiring import BindContext
 
@@ -108,3 +110,28 @@ class Strategy:
     def on_wake(self, view: View, quotes: Quotes) -> None:
         """State the wanted quotes for the market in *view*."""
         raise TypeError(f"{type(self).__name__} lacks on_wake()")
+
+    def take_over(self, before: Strategy) -> None:
+        """Take from *before* what must outlive a change of parameters; called after :meth:`bind`.
+
+        *before* is the strategy at work until now, with the old parameters. Signals need no help: one that is
+        declared again with equal parameters is the one that was kept all along.
+        """
+
+
+class MultiStrategy(Strategy):
+    """Base class of strategies with legs: one instance quotes several instruments, each on its venue.
+
+    The config's ``legs`` name them. It is woken as a whole: by its timer, and by what happens in any of its legs.
+    """
+
+    def on_wake(self, view: View, quotes: Quotes) -> None:
+        raise TypeError(f"{type(self).__name__} has legs: it is woken by on_wake_legs()")
+
+    def on_wake_legs(self, views: Sequence[View], quotes: Sequence[Quotes]) -> None:
+        """State the wanted quotes of every leg, in the order of the config.
+
+        A leg may be unable to trade now: its book is not good (``view.is_book_good``), or its venue cannot be
+        reached (``view.is_reachable``). What is stated for it then is passed over.
+        """
+        raise TypeError(f"{type(self).__name__} lacks on_wake_legs()")

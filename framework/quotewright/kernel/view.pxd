@@ -26,6 +26,8 @@ cdef class View:
     cdef public long long lot_steps
     cdef readonly BookModel book
     cdef readonly Portfolio portfolio
+    cdef public Portfolio own
+    cdef public bint is_reachable
     cdef public object account
     cdef public list live
     cdef public long long open_buy_lots

@@ -117,7 +117,9 @@ class View:
     a good book, in steps, 0 before the first. Ticks and lots are those of the run's start throughout; when the venue
     changes them, ``tick_grid`` and ``lot_grid`` say on which multiples of them orders must lie from then on. ``status``
     is the instrument's state of trading (``TRADING``, ``POST_ONLY``, …), told at ``status_ns``. ``quoted_bid`` and
-    ``quoted_offer`` are the ticker's best prices, in steps.
+    ``quoted_offer`` are the ticker's best prices, in steps. ``portfolio`` is the instrument's, ``own`` that of the
+    strategy that is being woken: the same unless several strategies trade the instrument. ``is_reachable`` says whether
+    its venue takes orders now.
     """
 
     def __init__(self, instrument: Instrument, instrument_id: int, book: BookModel) -> None:
@@ -134,6 +136,8 @@ class View:
         self.lot_steps = instrument.lot_steps
         self.book = book
         self.portfolio = Portfolio(instrument)
+        self.own = self.portfolio
+        self.is_reachable = True
         self.account: RiskGate | None = None
         self.live: list[Order] = []
         self.open_buy_lots = 0
@@ -311,6 +315,11 @@ class View:
     @property
     def position_lots(self) -> int:
         return self.portfolio.position_lots
+
+    @property
+    def own_position_lots(self) -> int:
+        """Position of the strategy that is being woken, signed."""
+        return self.own.position_lots
 
     @property
     def equity(self) -> int:

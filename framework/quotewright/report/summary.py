@@ -54,8 +54,8 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
         "risk_state": RiskState(gate.state).name,
         "risk_why": gate.why(),
         "risk_changes": [
-            {"time_ns": time_ns, "state": RiskState(state).name, "rule": rule, "why": why}
-            for time_ns, state, rule, why in gate.changes[-200:]
+            {"time_ns": time_ns, "state": RiskState(state).name, "rule": rule, "why": why, "scope": scope}
+            for time_ns, state, rule, why, scope in gate.changes[-200:]
         ],
         "refusal_examples": [
             {"time_ns": time_ns, "rule": rule, "reason": reason, "text": text}
@@ -72,11 +72,13 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
         "strategies": {
             desk.name: {
                 "instrument": desk.view.instrument.name,
+                "instruments": [leg.view.instrument.name for leg in desk.legs],
                 "wakes": desk.wakes,
                 "stopped": desk.name in recorder.failures,
-                "held_back": desk.manager.held_back,
+                "held_back": sum(leg.manager.held_back for leg in desk.legs),
             }
             for desk in session.wired.desks
+            if desk is desk.legs[0]
         },
         "venues": {name: _venue(venue) for name, venue in session.wired.venues.items()},
         "assumptions": _assumptions(session),

@@ -9,7 +9,7 @@ import msgspec
 
 from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import NEVER
-from quotewright.kernel.pipeline import Desk, Pipeline
+from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.venue import Venue
 from quotewright.live.venue import LiveVenue
 from quotewright.model.orders import Report
@@ -60,15 +60,18 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
     reports = [record for record in follower.records if record.kind == REPORT]
     is_live = isinstance(inner, LiveVenue)
     venue = RecordedLiveVenue(inner, reports) if is_live else RecordedVenue(inner, reports)
+    for desk in wired.desks:
+        desk.venue = venue
     pipeline = Pipeline(
         wired.pipeline.source,
         wired.pipeline.views,
-        [Desk(desk.name, desk.strategy, desk.view, desk.manager, venue) for desk in wired.desks],
+        list(wired.desks),
         wired.gate,
         [venue],
         follower,
         NO_SAMPLES_NS,
     )
+    pipeline.configure = wired.pipeline.configure
     follower.begin(pipeline)
     pipeline.start(wired.market.start_ns)
     for index, record in enumerate(follower.records):

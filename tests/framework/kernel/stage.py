@@ -17,8 +17,9 @@ from quotewright.kernel.codes import (
     TRADE,
     pack,
 )
+from quotewright.kernel.desk import Desk
 from quotewright.kernel.ladder import Ladder
-from quotewright.kernel.pipeline import Desk, Pipeline
+from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.quoting import QuoteManager
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rows import TapeBuffer

@@ -335,5 +335,5 @@ def test_flatten_obeys_rules_on_price_and_size():
 
 def test_an_unknown_operator_command_is_named():
     run = Run(Market().snapshot(1, 99, 101), Told(touch))
-    with pytest.raises(ValueError, match="should be halt, reduce_only, resume or flatten, was 'stop'"):
+    with pytest.raises(ValueError, match="should be halt, reduce_only, resume, flatten or set, was 'stop'"):
         run.pipeline.operate("stop", "")
