@@ -58,10 +58,16 @@ class StationaryStoikov(BoundedMaker):
     def distances(self, held: float, bound: float, sigma: float) -> tuple[float | None, float | None]:
         """Return both distances; beyond what *omega* bounds, those of the largest inventory it allows."""
         gamma = self.gamma
-        omega = natural_omega(gamma, sigma, bound) if self.omega is None else self.omega
-        most = math.sqrt(2.0 * omega) / (gamma * sigma) - 1.0
-        bid, offer = reservation_prices(max(-most, min(most, held)), gamma, sigma, omega)
         premium = liquidity_premium(gamma, self.k)
+        if self.omega is None:
+            sigma = 1.0  # it falls out
+            omega = natural_omega(gamma, sigma, bound)
+        elif sigma > 0.0:
+            omega = self.omega
+        else:
+            return premium, premium  # nothing moves: inventory is no risk
+        most = max(0.0, math.sqrt(2.0 * omega) / (gamma * sigma) - 1.0)
+        bid, offer = reservation_prices(max(-most, min(most, held)), gamma, sigma, omega)
         below = None if bid is None or held >= most else premium - bid
         above = None if offer is None or held <= -most else premium + offer
         return below, above

@@ -119,6 +119,7 @@ def makers():
         "stationary": stationary(levels=2, size="0.1 BTC"),
         "stationary, omega": stationary(omega=0.05, units="price"),
         "glft": glft(levels=2, size="0.1 BTC", max_position="1 BTC"),
+        "glft, spectral": glft(size="0.1 BTC", max_position="1 BTC", solution="spectral", sigma=2.0),
         "glft, steep": glft(size="0.1 BTC", max_position="2 BTC", sigma=5.0, intensity=0.1),
         "practical, as printed": practical(levels=2, inventory_penalty=0.002),
         "imbalance": imbalanced(levels=2, max_position="1 BTC", widen=0.5),

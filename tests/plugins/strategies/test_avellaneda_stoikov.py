@@ -175,6 +175,13 @@ def test_at_the_largest_inventory_only_the_side_that_reduces_it_is_quoted(positi
     assert tuple(map(len, found)) == (bids, offers)
 
 
+@pytest.mark.parametrize(("omega", "quotes"), [(None, (9_998, 10_002)), (0.05, (9_999, 10_001))])
+def test_in_a_market_that_does_not_move_the_stationary_quotes_stand(omega, quotes):
+    """By the natural omega volatility does not matter; by a stated one nothing is at risk, and the premium is left."""
+    shop = Shop(stationary(sigma=None, omega=omega), bid=9_000, offer=11_000).swing(61, 0, half=1000)
+    assert shop.first() == quotes
+
+
 def test_the_last_bid_is_no_larger_than_the_room():
     bids, _ = Shop(stationary(), bid=9_000, offer=11_000).position(2600).quotes()
     assert [lots for _, lots in bids] == [400]

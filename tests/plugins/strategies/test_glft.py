@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quotewright.config.units import UnitError
-from quotewright_plugins.strategies.glft import closed_form, inventory_step
+from quotewright_plugins.strategies.glft import between, closed_form, inventory_step, spectral
 from tests.plugins.strategies.support import Shop, glft
 
 
@@ -62,6 +62,72 @@ def test_the_closed_form_is_near_to_the_solved_equations(gamma, sigma, k, a, bou
         scale = math.log(1 + gamma / k) / gamma + abs(q) * inventory_step(gamma, sigma, k, a)
         assert below == pytest.approx(bids[q], abs=within * scale)
         assert above == pytest.approx(offers[q], abs=within * scale)
+
+
+@pytest.mark.parametrize(("gamma", "sigma", "k", "a", "bound", "seconds", "reach", "within"), CASES.values(), ids=CASES)
+def test_the_eigenvector_is_the_solved_equations(gamma, sigma, k, a, bound, seconds, reach, within):
+    """At every inventory, up to the bound."""
+    bids, offers = solved(gamma, sigma, k, a, bound, 3 * seconds)
+    found = spectral(gamma, sigma, k, a, bound)
+    assert len(found) == 2 * bound
+    for q in range(-bound, bound):
+        assert found[q + bound] == pytest.approx(bids[q], rel=1e-7)
+        assert between(found, q) == pytest.approx(offers[-q], rel=1e-7), "the offer is the bid's mirror"
+
+
+def test_a_bound_of_one_by_hand():
+    """Three states: alpha, 0, alpha on the diagonal: x^2 - alpha x - 2 eta^2 = 0, f[1] / f[0] = -x / (2 eta)."""
+    gamma, sigma, k, a = 0.1, 2.0, 1.5, 0.7
+    alpha = k / 2 * gamma * sigma**2
+    eta = a * (1 + gamma / k) ** -(1 + k / gamma)
+    smallest = (alpha - math.sqrt(alpha**2 + 8 * eta**2)) / 2
+    lean = math.log(-2 * eta / smallest) / k
+    premium = math.log(1 + gamma / k) / gamma
+    assert spectral(gamma, sigma, k, a, 1) == [pytest.approx(premium - lean), pytest.approx(premium + lean)]
+
+
+BETWEEN = {  # inventory, distance of the bid: bound 2, at -2, -1, 0, 1 it is 1, 2, 4, 8
+    "whole": (0.0, 4.0),
+    "half way": (-0.5, 3.0),
+    "beyond the lowest": (-7.0, 1.0),
+    "the last": (1.0, 8.0),
+    "almost at the bound": (1.9, 8.0),
+    "at the bound": (2.0, None),
+}
+
+
+@pytest.mark.parametrize(("q", "distance"), BETWEEN.values(), ids=BETWEEN)
+def test_between_whole_inventories_lies_a_line(q, distance):
+    assert between([1.0, 2.0, 4.0, 8.0], q) == distance
+
+
+def test_where_nothing_moves_only_the_bound_leans():
+    """No volatility: closed form and the middle of the eigenvector ask for the premium alone."""
+    premium = math.log(1 + 0.01 / 0.3) / 0.01
+    assert closed_form(5, 0.01, 0.0, 0.3, 0.9) == (pytest.approx(premium), pytest.approx(premium))
+    found = spectral(0.01, 0.0, 0.3, 0.9, 10)
+    assert found[10] == pytest.approx(premium, abs=0.05)
+    assert found[19] > premium + 1
+
+
+def test_both_solutions_quote_alike_near_zero_and_the_exact_one_less_steeply_far_out():
+    """sigma 1, A 0.1: at 20 level sizes long the closed form's offer stands where the exact one is not for long."""
+    given = {"sigma": 1.0, "intensity": 0.1, "farthest": "500 bps"}
+    quick, exact = (
+        Shop(glft(**given), bid=9_000, offer=11_000),
+        Shop(glft(solution="spectral", **given), bid=9_000, offer=11_000),
+    )
+    assert quick.first() == exact.first()
+    assert quick.position(20_000).first() == (9_982, 9_991)
+    assert exact.position(20_000).first() == (9_986, 9_994)
+
+
+def test_a_measured_volatility_is_solved_for_anew():
+    shop = Shop(glft(sigma=None, solution="spectral"), bid=9_000, offer=11_000)
+    assert shop.quotes() == ([], [])
+    calm = shop.swing(61, 1, half=900).position(9_000).first()
+    wild = Shop(glft(sigma=None, solution="spectral"), bid=9_000, offer=11_000).swing(61, 9, half=900)
+    assert wild.position(9_000).first()[1] < calm[1]
 
 
 def test_the_end_is_far_enough_away_to_say_asymptotic():
