@@ -28,5 +28,6 @@ class MaxOrderValue(CheckRule):
 
     def check(self, order: NewOrder | AmendOrder, view: View) -> str:
         """Compare the value at the order's own price; a market order counts at the opposite best."""
-        value = view.notional(view.command_price_ticks(order), view.command_quantity_lots(order))
+        price_steps = view.command_price_ticks(order) * view.tick_steps
+        value = abs(view.portfolio.worth(view.command_quantity_lots(order) * view.lot_steps, price_steps))
         return "" if value <= self._limit else f"value {money_text(value)}, limit {money_text(self._limit)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +12,7 @@ from quotewright.kernel.codes import NORMAL
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, configured, positive, setting
+from quotewright_plugins.risk_rules.windows import Extremes
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -50,7 +50,7 @@ class PriceShock(RiskRule):
         self.wake_every_ns = int(self.every)
         self._move = self.move.as_integer_ratio()
         self._watched = {
-            view.instrument_id: _Watched(_Window(int(self.window)), _Window(int(self.resume.window)))
+            view.instrument_id: _Watched(Extremes(int(self.window)), Extremes(int(self.resume.window)))
             for view in context.views
         }
 
@@ -76,7 +76,7 @@ class PriceShock(RiskRule):
         moves.add(now_ns, mid2)
         if watched.shock_ns is not None:  # what was calm before a shock does not count
             watched.calm.add(now_ns, mid2)
-        low, high = moves.lows[0][1], moves.highs[0][1]
+        low, high = moves.low, moves.high
         away, base = (mid2 - low, low) if (mid2 - low) * high >= (high - mid2) * low else (high - mid2, high)
         move, whole = self._move
         if away * whole >= move * base:
@@ -87,7 +87,7 @@ class PriceShock(RiskRule):
                 window.clear()
                 window.add(now_ns, mid2)
         elif watched.shock_ns is not None and now_ns - watched.shock_ns >= self.resume.window:
-            low, high = watched.calm.lows[0][1], watched.calm.highs[0][1]
+            low, high = watched.calm.low, watched.calm.high
             if high - low < self.resume.below * low:
                 watched.shock_ns = None
 
@@ -100,38 +100,11 @@ class PriceShock(RiskRule):
         return super().release(now_ns)
 
 
-class _Window:
-    """The lowest and highest value of the last *span_ns*; a reading costs the same however many there are."""
-
-    def __init__(self, span_ns: int) -> None:
-        self.span_ns = span_ns
-        self.lows: deque[tuple[int, int]] = deque()
-        self.highs: deque[tuple[int, int]] = deque()
-
-    def add(self, now_ns: int, value: int) -> None:
-        lows, highs, begin_ns = self.lows, self.highs, now_ns - self.span_ns
-        reading = (now_ns, value)
-        while lows and lows[-1][1] >= value:
-            lows.pop()
-        while highs and highs[-1][1] <= value:
-            highs.pop()
-        lows.append(reading)
-        highs.append(reading)
-        while lows[0][0] < begin_ns:
-            lows.popleft()
-        while highs[0][0] < begin_ns:
-            highs.popleft()
-
-    def clear(self) -> None:
-        self.lows.clear()
-        self.highs.clear()
-
-
 @attrs.define
 class _Watched:
     """The windows of one instrument's mid, and when it last shocked."""
 
-    moves: _Window
-    calm: _Window
+    moves: Extremes
+    calm: Extremes
     shock_ns: int | None = None
     why: str = ""
