@@ -55,7 +55,8 @@ class BoundAmount:
     """An amount of a config file tied to instruments: whole lots of a quantity, money of a value.
 
     A value (``200 USDT``) becomes lots at the last known mid, rounded down; a quantity (``0.5 BTC``) becomes
-    money at that mid.
+    money at that mid. Of inverse contracts it is the other way round: their value is their face, a quantity of coins
+    (``0.5 BTC``) becomes contracts at the mid.
     """
 
     def __init__(self, amount: Amount, views: Sequence[View], where: str) -> None:
@@ -63,10 +64,11 @@ class BoundAmount:
         self.where = where
         self._lots: dict[int, int] = {}
         self._money: dict[int, int] = {}
+        self._coins: dict[int, int] = {}
         self._valued: dict[int, _ValuedLot] = {}
         for view in views:
             self._bind(view)
-        if views and not self._lots and not self._money:
+        if views and not self._lots and not self._money and not self._coins:
             units = sorted({unit for view in views for unit in _units(view.instrument)})
             raise ConfigError(
                 f"{where}: unit '{amount.unit}' fits no instrument of this run; expected {', '.join(units)}"
@@ -74,24 +76,34 @@ class BoundAmount:
 
     def _bind(self, view: View) -> None:
         instrument = view.instrument
-        if self.amount.unit in (instrument.base, "lots", "contracts", "base"):
+        portfolio = view.portfolio
+        unit = self.amount.unit
+        is_base = unit in (instrument.base, "base")
+        if is_base and portfolio.is_inverse:
+            self._coins[view.instrument_id] = to_money(self.amount.value)
+        elif is_base or unit in ("lots", "contracts"):
             quantity = self.amount.value
-            lots = int(quantity) if self.amount.unit == "lots" else int(quantity // instrument.lot_size)
+            lot = instrument.lot_size * instrument.contract_size if is_base else instrument.lot_size
+            lots = int(quantity) if unit == "lots" else int(quantity // lot)
             if quantity > 0 and lots == 0:
-                raise ConfigError(
-                    f"{self.where}: {self.amount} is less than one lot of {instrument.name} ({instrument.lot_size})"
-                )
+                raise ConfigError(f"{self.where}: {self.amount} is less than one lot of {instrument.name} ({lot})")
             self._lots[view.instrument_id] = lots
-        elif self.amount.unit in (instrument.quote, instrument.settle, "quote"):
-            self._money[view.instrument_id] = to_money(self.amount.value)
-            self._valued[view.instrument_id] = _ValuedLot(
-                2 * self._money[view.instrument_id], view.portfolio.unit * view.lot_steps
-            )
+        elif unit in (instrument.quote, instrument.settle, "quote"):
+            amount = to_money(self.amount.value)
+            self._money[view.instrument_id] = amount
+            one_lot = portfolio.notional(view.lot_steps, 1)
+            if portfolio.is_inverse:
+                self._lots[view.instrument_id] = amount // one_lot
+            else:
+                self._valued[view.instrument_id] = _ValuedLot(2 * amount, one_lot)
 
     def lots(self, view: View) -> int:
         """Return whole lots, rounded down; 0 for a value while no mid is known."""
         valued = self._valued.get(view.instrument_id)
         if valued is None:
+            if view.instrument_id in self._coins:
+                one2 = 2 * view.portfolio.unit * view.lot_steps
+                return self._coins[view.instrument_id] * view.known_mid2 // one2
             return self._lots.get(view.instrument_id, 0)
         mid2 = view.known_mid2
         if mid2 != valued.mid2:
@@ -105,12 +117,16 @@ class BoundAmount:
         fixed = self._money.get(view.instrument_id)
         if fixed is not None:
             return fixed
-        lots = self._lots.get(view.instrument_id, 0)
-        return lots * view.lot_steps * view.portfolio.unit * view.known_mid2 // 2
+        portfolio = view.portfolio
+        if view.instrument_id in self._coins:
+            return self._coins[view.instrument_id] * view.known_mid2 // (2 * portfolio.price_scale)
+        size = self._lots.get(view.instrument_id, 0) * view.lot_steps
+        return portfolio.notional(size, view.known_mid2) // (1 if portfolio.is_inverse else 2)
 
     def applies_to(self, view: View) -> bool:
         """Return whether the amount's unit means something for this instrument."""
-        return view.instrument_id in self._lots or view.instrument_id in self._money
+        number = view.instrument_id
+        return number in self._lots or number in self._money or number in self._coins
 
 
 def _units(instrument: Instrument) -> tuple[str, ...]:
@@ -484,6 +500,8 @@ class _StrategyMaker:
         instrument = self.market.instruments[number]
         if view is None:
             view = View(instrument, number, _book(self.plugins, self.config, self.market, number))
+            if getattr(self.venues[venue_name], "reports_funding", False):
+                view.books_funding = False
             self.views[number] = view
             self.venue_of[number] = venue_name
         elif self.venue_of[number] != venue_name:

@@ -1,3 +1,5 @@
+cdef long long NEVER
+
 cdef class ContractMoney:
     cdef readonly bint is_inverse
     cdef readonly object unit
@@ -14,5 +16,6 @@ cdef class ContractMoney:
     cdef readonly object price_scale
     cdef readonly object mark_scale
     cdef readonly object mark_factor
+    cdef readonly long long expiry_ns
     cdef readonly object strike
     cdef readonly bint is_put

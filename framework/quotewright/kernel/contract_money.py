@@ -11,8 +11,8 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError, InputError
-from quotewright.kernel.codes import MONEY_SCALE, RATE_SCALE, REFERENCE_SCALE
-from quotewright.model.names import parse_name
+from quotewright.kernel.codes import MONEY_SCALE, NEVER, RATE_SCALE, REFERENCE_SCALE
+from quotewright.model.names import expiry_ns, parse_name
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -85,17 +85,22 @@ class ContractMoney:
         self.price_decimals = instrument.price_decimals
         self.mark_scale: int = 10 ** max(0, REFERENCE_SCALE - instrument.price_decimals)
         self.mark_factor: int = 10 ** max(0, instrument.price_decimals - REFERENCE_SCALE)
+        self.expiry_ns = NEVER
         self.strike = -1
         self.is_put = False
-        if instrument.kind == "option":
+        if instrument.kind in ("future", "option"):
             self._take_terms(instrument.name)
 
     def _take_terms(self, name: str) -> None:
+        """Read the day of expiry (its first moment, UTC), strike and right off the canonical *name*."""
         try:
             terms = parse_name(name)
         except InputError:
             terms = None
-        if terms is not None and "strike" in terms:
+        if terms is None or "expiry" not in terms:
+            return
+        self.expiry_ns = expiry_ns(terms["expiry"])
+        if "strike" in terms:
             self.strike = int(Decimal(terms["strike"]).scaleb(REFERENCE_SCALE))
             self.is_put = terms["right"] == "P"
 
@@ -142,7 +147,7 @@ class ContractMoney:
 
     def can_settle(self) -> bool:
         """Return whether the contract expires and its terms are known."""
-        return self.kind == "future" or self.strike >= 0
+        return self.expiry_ns != NEVER and (self.kind == "future" or self.strike >= 0)
 
     def settlement_of(self, size_steps: int, price: int) -> int:
         """Return the worth of a signed size when it expires at a settlement *price* (10^-9 of quote currency).

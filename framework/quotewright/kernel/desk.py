@@ -82,3 +82,4 @@ def share_instruments(desks: Sequence[Desk]) -> None:
     for desk in desks:
         if any(other.view is desk.view and other is not desk for other in desks):
             desk.portfolio = Portfolio(desk.view.instrument)
+            desk.view.portfolios.append(desk.portfolio)

@@ -279,6 +279,8 @@ class Pipeline:
 
     def book_fill(self, report: Fill, order: Order, view: View, desk: Desk | None) -> bool:
         """Book one execution into the portfolios of its instrument and its strategy, and the markouts."""
+        if view.next_check_ns <= self.now_ns:  # what fell due before it does not concern it
+            view.catch_up(self.now_ns)
         mid2 = view.known_mid2
         view.portfolio.book_fill(
             order.side,
@@ -299,7 +301,7 @@ class Pipeline:
                 mid2,
                 report.is_maker,
             )
-        view.markouts.on_fill(self.now_ns, order.side, mid2)
+        view.markouts.on_fill(self.now_ns, order.side, mid2, report.quantity_lots, report.price_ticks)
         if view.markouts.next_ns < view.next_check_ns:
             view.next_check_ns = view.markouts.next_ns
         if order.is_overfilled():

@@ -23,6 +23,8 @@ class Venue:
     interface_version = VENUE_INTERFACE_VERSION
     keeps_priority_on_reduce = False
     """Whether an amend that only lowers the quantity keeps the place in the queue (the quote manager asks)."""
+    reports_funding = False
+    """Whether the venue reports funding it has paid or charged; else the run books it from the market's own rows."""
 
     def connect(self, context: VenueContext) -> None:
         """Take what the run consists of: instruments, the tape if there is one, seed and start; called once."""

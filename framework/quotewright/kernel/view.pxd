@@ -1,13 +1,14 @@
 cimport cython
 from quotewright.kernel.book cimport BookModel
+from quotewright.kernel.markouts cimport Markouts
 from quotewright.kernel.portfolio cimport Portfolio
 from quotewright.kernel.rows cimport Rows
 from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
-cdef int BUY, TRADING, POST_ONLY
+cdef int BUY, CLOSED, TRADING, POST_ONLY
+cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE, UNDERLYING
 cdef long long NO_MARKET_BIT
-cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE
 
 @cython.locals(larger=cython.longlong, smaller=cython.longlong, found=cython.longlong)
 cpdef long long multiple(long long new, long long old) except? -1
@@ -26,6 +27,7 @@ cdef class View:
     cdef public long long lot_steps
     cdef readonly BookModel book
     cdef readonly Portfolio portfolio
+    cdef readonly list portfolios
     cdef public Portfolio own
     cdef public bint is_reachable
     cdef public object account
@@ -43,7 +45,12 @@ cdef class View:
     cdef readonly long long quoted_ns
     cdef readonly long long mark_price
     cdef readonly long long index_price
+    cdef readonly long long underlying_price
     cdef readonly long long funding_rate
+    cdef readonly long long funding_ns
+    cdef public bint books_funding
+    cdef readonly long long funding_due_ns
+    cdef readonly list payments
     cdef readonly long long messages
     cdef readonly long long rows
     cdef readonly long long trades
@@ -69,13 +76,3 @@ cdef class View:
     cpdef bint on_best(self) except -1
     @cython.locals(mid2=cython.longlong, next_ns=cython.longlong, signal=Signal)
     cpdef bint catch_up(self, long long now_ns) except -1
-
-cdef class Markouts:
-    cdef readonly list horizons_ns
-    cdef readonly list sums
-    cdef readonly list counts
-    cdef list queues
-    cdef list heads
-    cdef public long long next_ns
-    @cython.locals(next_ns=cython.longlong, which=cython.Py_ssize_t, queue=list, head=cython.Py_ssize_t, due_ns=cython.longlong, side=cython.longlong, before2=cython.longlong, move=cython.double)
-    cpdef bint catch_up(self, long long now_ns, long long mid2) except -1

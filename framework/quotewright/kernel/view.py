@@ -9,6 +9,7 @@ from quotewright.kernel.book import BookModel
 from quotewright.kernel.codes import (
     BEST_QUOTE,
     BUY,
+    CLOSED,
     CONNECTION,
     FUNDING,
     GAP,
@@ -23,7 +24,9 @@ from quotewright.kernel.codes import (
     STATUS,
     TRADE,
     TRADING,
+    UNDERLYING,
 )
+from quotewright.kernel.markouts import Markouts
 from quotewright.kernel.portfolio import Portfolio
 from quotewright.kernel.rows import Rows
 from quotewright.model.orders import AmendOrder, NewOrder
@@ -54,61 +57,6 @@ def _described(signal: Signal) -> object:
         return object()
 
 
-MARKOUT_HORIZONS_NS = (1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000)
-
-
-class Markouts:
-    """How far the mid moved in favour of each fill, 1, 5, 30 and 60 s after the fill became known, in basis points.
-
-    A fill whose horizon lies beyond the end of the run, or falls on a time without a mid, is not counted.
-    """
-
-    def __init__(self) -> None:
-        self.horizons_ns = list(MARKOUT_HORIZONS_NS)
-        self.sums = [0.0 for _ in self.horizons_ns]
-        self.counts = [0 for _ in self.horizons_ns]
-        self.queues: list[list[tuple[int, int, int]]] = [[] for _ in self.horizons_ns]
-        self.heads = [0 for _ in self.horizons_ns]
-        self.next_ns = NEVER
-
-    def on_fill(self, now_ns: int, side: int, mid2: int) -> None:
-        """Note a fill of ours at *now_ns* with the mid known then."""
-        if mid2 <= 0:
-            return
-        for queue, horizon_ns in zip(self.queues, self.horizons_ns, strict=True):
-            queue.append((now_ns + horizon_ns, side, mid2))
-            self.next_ns = min(self.next_ns, now_ns + horizon_ns)
-
-    def catch_up(self, now_ns: int, mid2: int) -> bool:
-        """Settle what fell due at or before *now_ns* with the mid that was known until now."""
-        next_ns = NEVER
-        for which, queue in enumerate(self.queues):
-            head = self.heads[which]
-            while head < len(queue):
-                due_ns, side, before2 = queue[head]
-                if due_ns > now_ns:
-                    next_ns = min(next_ns, due_ns)
-                    break
-                if mid2 > 0:
-                    move = (mid2 - before2) * 10_000.0 / before2
-                    self.sums[which] += move if side == BUY else -move
-                    self.counts[which] += 1
-                head += 1
-            if head > 1024:
-                del queue[:head]
-                head = 0
-            self.heads[which] = head
-        self.next_ns = next_ns
-        return True
-
-    def table(self) -> list[tuple[int, int, float]]:
-        """Return ``(horizon in s, fills counted, mean in bps)`` for each horizon; the mean is NaN without a fill."""
-        return [
-            (horizon_ns // 1_000_000_000, count, total / count if count else float("nan"))
-            for horizon_ns, count, total in zip(self.horizons_ns, self.counts, self.sums, strict=True)
-        ]
-
-
 class View:
     """What the pipeline knows of one instrument at ``now_ns``.
 
@@ -120,6 +68,9 @@ class View:
     ``quoted_offer`` are the ticker's best prices, in steps. ``portfolio`` is the instrument's, ``own`` that of the
     strategy that is being woken: the same unless several strategies trade the instrument. ``is_reachable`` says whether
     its venue takes orders now.
+    ``funding_rate`` (10^-15) is that of ``funding_ns``, the next time of funding (0: not told); at that time it is
+    booked into all ``portfolios`` of the instrument if ``books_funding``, at the mark. ``payments`` holds what was
+    booked: time, what for, position in lots, rate or 0, price in 10^-9, and what it came to.
     """
 
     def __init__(self, instrument: Instrument, instrument_id: int, book: BookModel) -> None:
@@ -136,6 +87,7 @@ class View:
         self.lot_steps = instrument.lot_steps
         self.book = book
         self.portfolio = Portfolio(instrument)
+        self.portfolios = [self.portfolio]
         self.own = self.portfolio
         self.is_reachable = True
         self.account: RiskGate | None = None
@@ -153,7 +105,12 @@ class View:
         self.quoted_ns = 0
         self.mark_price = 0
         self.index_price = 0
+        self.underlying_price = 0
         self.funding_rate = 0
+        self.funding_ns = 0
+        self.books_funding = instrument.kind == "perp"
+        self.funding_due_ns = NEVER
+        self.payments: list[tuple[int, str, int, int, int, int]] = []
         self.messages = 0
         self.rows = 0
         self.trades = 0
@@ -164,7 +121,7 @@ class View:
         self.watchers: list[Signal] = []
         self.declared: list[object] = []
         self.is_started = False
-        self.markouts = Markouts()
+        self.markouts = Markouts(self.portfolio)
         self.best_moved = False
         self.traded = False
         self.goodness_changed = False
@@ -219,12 +176,16 @@ class View:
                 self.mark_price = price
             elif kind == INDEX:
                 self.index_price = price
+            elif kind == UNDERLYING:
+                self.underlying_price = price
             elif kind == FUNDING:
-                self.funding_rate = price
+                self.take_funding(price, rows.words[at + 3])
             elif kind == STATUS:
                 self.status = rows.words[at + 3]
                 self.status_ns = receive_ns
                 self.terms_changed = True
+                if self.status == CLOSED:
+                    self.expire()
             elif kind == INSTRUMENT_CHANGE:
                 self.tick_grid = multiple(price, self.tick_steps)
                 self.lot_grid = multiple(rows.words[at + 3], self.lot_steps)
@@ -236,6 +197,53 @@ class View:
                 if self.watchers:
                     self.on_best()
         return True
+
+    def take_funding(self, rate: int, next_ns: int) -> bool:
+        """Take note of the rate that is paid at *next_ns*, 0 if that was not told."""
+        if self.funding_due_ns <= self.now_ns:
+            self.pay_funding()
+        self.funding_rate = rate
+        self.funding_ns = next_ns
+        if self.books_funding and next_ns > self.now_ns:
+            self.funding_due_ns = next_ns
+            self.next_check_ns = min(self.next_check_ns, next_ns)
+        return True
+
+    def pay_funding(self) -> bool:
+        """Book the funding that fell due on the positions held, at the last mark, at the mid where none was told."""
+        due_ns = self.funding_due_ns
+        self.funding_due_ns = NEVER
+        mark = self.mark_price
+        if mark <= 0:
+            portfolio = self.portfolio
+            mark = self.known_mid2 * portfolio.mark_scale // (2 * portfolio.mark_factor)
+        return self.book_payments(due_ns, "funding", self.funding_rate, mark)
+
+    def book_payments(self, time_ns: int, what: str, rate: int, price: int) -> bool:
+        """Book funding or a settlement at *price* (10^-9) into every portfolio, and remember the instrument's own."""
+        for portfolio in self.portfolios:
+            lots = portfolio.position_lots
+            if lots == 0:
+                continue
+            if what == "funding":
+                amount = portfolio.funding_of(lots * self.lot_steps, rate, price)
+                portfolio.book_funding(amount)
+            else:
+                amount = portfolio.settle(price)
+            if portfolio is self.portfolio:
+                self.payments.append((time_ns, what, lots, rate, price, amount))
+        return True
+
+    def expire(self) -> bool:
+        """Settle what is held of a contract that has expired, at the last index price (its underlying's without one).
+
+        A contract that closed before its day, or whose index was never told, keeps its position at the last mid.
+        """
+        portfolio = self.portfolio
+        price = self.index_price or self.underlying_price
+        if price <= 0 or not portfolio.can_settle() or self.now_ns < portfolio.expiry_ns:
+            return False
+        return self.book_payments(self.now_ns, "settlement", 0, price)
 
     def takes_orders(self) -> bool:
         """Return whether the instrument's state of trading lets new orders rest."""
@@ -263,7 +271,9 @@ class View:
             next_ns = min(next_ns, signal.next_ns)
         if self.markouts.next_ns <= now_ns:
             self.markouts.catch_up(now_ns, self.known_mid2)
-        self.next_check_ns = min(next_ns, self.markouts.next_ns)
+        if self.funding_due_ns <= now_ns:
+            self.pay_funding()
+        self.next_check_ns = min(next_ns, self.markouts.next_ns, self.funding_due_ns)
         return True
 
     def add_signal(self, signal: Signal) -> Signal:
@@ -403,5 +413,5 @@ class View:
         return position > 0 and self.worst_case_lots(command) >= 0
 
     def notional(self, price_ticks: int, quantity_lots: int) -> int:
-        """Return the value of a quantity at a price, in quote money."""
-        return self.portfolio.unit * price_ticks * self.tick_steps * quantity_lots * self.lot_steps
+        """Return the value of a quantity at a price, in quote money; of inverse contracts their face."""
+        return self.portfolio.notional(quantity_lots * self.lot_steps, price_ticks * self.tick_steps)

@@ -59,6 +59,12 @@ def _date(text: str, name: str) -> None:
         raise InputError(f"instrument name {name!r}: {text!r} should be a day written YYMMDD") from None
 
 
+def expiry_ns(expiry: str) -> int:
+    """Return the first moment (ns, UTC) of the day written YYMMDD."""
+    day = date(2000 + int(expiry[:2]), int(expiry[2:4]), int(expiry[4:]))
+    return (day - date(1970, 1, 1)).days * 86_400_000_000_000
+
+
 @attrs.frozen
 class InstrumentName:
     """The parts of a canonical name. ``expiry`` is YYMMDD, empty for spot and perpetuals; ``right`` is C or P."""

@@ -13,7 +13,7 @@ from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.contract_money import ContractMoney, divided, money
 from quotewright.kernel.portfolio import Portfolio
 from quotewright.model.instrument import Instrument
-from tests.framework.kernel.stage import BUY, ONE, PLAIN, SELL
+from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL
 
 INVERSE = Instrument(
     name="BTC-USD.perp@test", symbol="BTCUSD", venue="test", kind="perp", base="BTC", quote="USD", settle="BTC",
@@ -164,6 +164,7 @@ def test_an_option_without_terms_in_its_name_cannot_be_settled():
     assert not ContractMoney(attrs.evolve(COIN_CALL, name="CALL")).can_settle()
     assert not ContractMoney(PLAIN).can_settle()
     assert ContractMoney(COIN_CALL).can_settle()
+    assert ContractMoney(COIN_CALL).expiry_ns == 1_806_019_200 * SECOND  # 26 March 2027, 00:00 UTC
     with pytest.raises(InputError, match="a settlement price should be positive"):
         ContractMoney(COIN_CALL).settlement_of(1, 0)
 

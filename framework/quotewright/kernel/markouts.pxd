@@ -1,0 +1,21 @@
+cimport cython
+from quotewright.kernel.contract_money cimport ContractMoney
+
+cdef int BUY
+cdef long long NEVER
+
+cdef class Markouts:
+    cdef readonly ContractMoney contract
+    cdef readonly list horizons_ns
+    cdef readonly list sums
+    cdef readonly list counts
+    cdef readonly list side_sums
+    cdef readonly list side_counts
+    cdef readonly list moneys
+    cdef readonly list spreads
+    cdef readonly list values
+    cdef list queues
+    cdef list heads
+    cdef public long long next_ns
+    @cython.locals(next_ns=cython.longlong, which=cython.Py_ssize_t, queue=list, head=cython.Py_ssize_t, due_ns=cython.longlong, side=cython.longlong, before2=cython.longlong, size=object, spread=object, value=object, move=cython.double, place=cython.Py_ssize_t)
+    cpdef bint catch_up(self, long long now_ns, long long mid2) except -1
