@@ -16,7 +16,6 @@ import attrs
 
 from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.updates import Chain, Tally, UpdateReader
-from quotewright.tape.source import TapeSource
 from quotewright.wiring import Market
 
 if TYPE_CHECKING:
@@ -280,7 +279,7 @@ class FeedAdapter:
             )
         info = context.tape.info
         return Market(
-            source=TapeSource(context.tape),
+            source=context.tape.source(to_ns=context.to_ns),
             instruments=tuple(context.tape.instruments),
             start_ns=info.start_ns,
             end_ns=info.end_ns,

@@ -13,6 +13,7 @@ import numpy as np
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import BEST_QUOTE, LEVEL_DELETE, LEVEL_SET, SNAPSHOT_BEGIN
 from quotewright.kernel.rows import TapeBuffer
+from quotewright.tape.joined import JoinedTape
 from quotewright_simexchange.agents import MarketSettings
 from quotewright_simexchange.latency import ConstantLatency
 from quotewright_simexchange.matching.received import ReceivedMarket
@@ -51,8 +52,10 @@ def outside_market(exchange: LocalExchange, context: VenueContext) -> ReceivedMa
         exchange.taker_fee.fraction,
     )
     made.name = context.name
-    if context.tape is not None:
-        made.receive(context.instruments, context.tape.rows, _top_only(context.tape, len(context.instruments)))
+    tape = context.tape
+    top_only = _top_only(tape, len(context.instruments)) if tape is not None else frozenset()
+    if tape is not None and not isinstance(tape, JoinedTape):
+        made.receive(context.instruments, tape.rows, top_only)
         return made
     if context.market is None:
         raise ConfigError(f"{context.where}: there is no market to fill against")
@@ -64,7 +67,7 @@ def outside_market(exchange: LocalExchange, context: VenueContext) -> ReceivedMa
             f"{context.where}: the rows of this run's feed cannot be shared ({error}); the venue 'simexchange' takes "
             "a live feed, a tape, or the feed 'simexchange'"
         ) from error
-    made.receive(context.instruments, buffer)
+    made.receive(context.instruments, buffer, top_only)
     return made
 
 

@@ -1,16 +1,30 @@
-"""Rows of a tape as a row source: whole messages, window by window; passed pages are given back."""
+"""Rows of a tape as a row source: whole messages, window by window; next pages are asked for, passed ones returned."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from quotewright.kernel.codes import LAST_BIT, NEVER, RECEIVE, ROW_WORDS, WORD
+from quotewright.kernel.rows import Rows
 from quotewright.kernel.source import RowSource
 
 if TYPE_CHECKING:
     from quotewright.tape.tape import Tape
 
 WINDOW_ROWS = 32768
+
+
+def row_at(rows: Rows, time_ns: int) -> int:
+    """Return the number of the first row received at or after *time_ns*; the row count if there is none."""
+    low = 0
+    high = rows.count
+    while low < high:
+        middle = (low + high) // 2
+        if rows.words[middle * ROW_WORDS + RECEIVE] < time_ns:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 class TapeSource(RowSource):
@@ -27,23 +41,10 @@ class TapeSource(RowSource):
         self.tape = tape
         self.rows = tape.rows
         self.window = window
-        self.first = self.row_at(from_ns)
+        self.first = row_at(self.rows, from_ns)
         self.last = self.first
         self.released = self.first
-        self.end = self.rows.count if to_ns == NEVER else self.row_at(to_ns)
-
-    def row_at(self, time_ns: int) -> int:
-        """Return the number of the first row received at or after *time_ns*; the row count if there is none."""
-        rows = self.rows
-        low = 0
-        high = rows.count
-        while low < high:
-            middle = (low + high) // 2
-            if rows.words[middle * ROW_WORDS + RECEIVE] < time_ns:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        self.end = self.rows.count if to_ns == NEVER else row_at(self.rows, to_ns)
 
     def fill(self, until_ns: int) -> int:
         """Make the next window ready if the last one is used up; see :meth:`RowSource.fill`."""
@@ -76,6 +77,7 @@ class TapeSource(RowSource):
             if last > end:
                 last = end
         self.last = last
+        self.tape.expect(last, min(last + 2 * self.window, end))
         return True
 
     def close(self) -> bool:

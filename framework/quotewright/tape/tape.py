@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from quotewright.errors import FormatVersionError, InputError, NotFoundError
-from quotewright.kernel.codes import LAST, ROW_WORDS
+from quotewright.kernel.codes import LAST, NEVER, ROW_WORDS
 from quotewright.kernel.rows import Rows, TapeBuffer
 from quotewright.model.instrument import Instrument
 from quotewright.tape.layout import (
@@ -32,6 +32,8 @@ from quotewright.tape.layout import (
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from quotewright.kernel.source import RowSource
 
     RowArray = np.ndarray[Any, np.dtype[Any]]
     OrderArray = npt.NDArray[np.int64]
@@ -185,6 +187,22 @@ class Tape:
         listed = ", ".join(instrument.name for instrument in self.instruments[:10]) or "none"
         raise NotFoundError(f"{self.name}: no instrument called '{name}'; it holds {listed}")
 
+    def source(self, from_ns: int = 0, to_ns: int = NEVER, window: int = 0) -> RowSource:
+        """Return the rows received in ``[from_ns, to_ns)`` as a source, in windows of about *window* rows."""
+        from quotewright.tape.source import WINDOW_ROWS, TapeSource
+
+        return TapeSource(self, from_ns, to_ns, window or WINDOW_ROWS)
+
+    def event_windows(self) -> Iterator[tuple[Rows, memoryview[int]]]:
+        """Yield all rows in order of event time as windows ``(rows, numbers of the rows in that order)``.
+
+        Numbers follow one another where the rows of one message do. One tape is one window.
+        """
+        yield self.rows, self.event_order
+
+    def expect(self, first: int, last: int) -> None:
+        """Have rows ``[first, last)`` read ahead from the disk; nothing but waiting depends on it."""
+
     def release(self, first: int, last: int) -> None:
         """Give resident pages of rows ``[first, last)`` back; they can still be read."""
 
@@ -322,6 +340,14 @@ class TapeFile(Tape):
             return None
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def expect(self, first: int, last: int) -> None:
+        if self._rows_map is None or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        begin = first * ROW_BYTES // PAGE * PAGE
+        end = min(last * ROW_BYTES, len(self._rows_map))
+        if end > begin:
+            self._rows_map.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
     def release(self, first: int, last: int) -> None:
         for mapped, width in ((self._rows_map, ROW_BYTES), (self._order_map, ORDER_BYTES)):

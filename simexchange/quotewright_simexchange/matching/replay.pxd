@@ -14,6 +14,7 @@ cdef class ReplayVenue(OrderReplay):
     cdef public object fee_unit
     cdef Rows rows
     cdef const long long[::1] order
+    cdef public object windows
     cdef public long long row_count
     cdef public long long cursor
     cdef public long long next_row_ns

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class ReplayVenue(OrderReplay):
         self.set_fees(maker_fee, taker_fee)
         self.rows = Rows(memoryview(b"").cast("q"), 0)
         self.order = memoryview(b"").cast("q")
+        self.windows: Iterator[tuple[Rows, memoryview[int]]] = iter(())
         self.row_count = 0
         self.cursor = 0
         self.next_row_ns = NEVER
@@ -117,7 +119,6 @@ class ReplayVenue(OrderReplay):
 
     def attach(self, instruments: tuple[Instrument, ...], tape: Any) -> bool:
         """Stand at the beginning of *tape*, whose instrument ids are the places in *instruments*."""
-        array = tape.array
         with_levels: set[int] = set()
         with_quotes: set[int] = set()
         with_orders: set[int] = set()
@@ -146,13 +147,21 @@ class ReplayVenue(OrderReplay):
                 )
             book = OrderLadder() if is_by_order else TopOfBook() if is_top_only else Ladder()
             self.markets.append(Market(instrument, book, is_top_only and not is_by_order))
-        self.rows = tape.rows
-        self.order = tape.event_order
-        self.row_count = len(array)
-        self.cursor = 0
-        self.find_next()
+        self.windows = tape.event_windows()
+        self.next_window()
         self.first_ns = self.next_row_ns
         return True
+
+    def next_window(self) -> bool:
+        """Stand at the beginning of the next rows in order of event time, if there are more."""
+        self.row_count = 0
+        self.cursor = 0
+        window = next(self.windows, None)
+        if window is not None:
+            self.rows = window[0]
+            self.order = window[1]
+            self.row_count = len(window[1])
+        return self.find_next()
 
     def set_fees(self, maker_fee: Decimal, taker_fee: Decimal) -> bool:
         """Charge *maker_fee* and *taker_fee*, fractions of the value, from now on."""
@@ -203,6 +212,8 @@ class ReplayVenue(OrderReplay):
                 break
         self.cursor = at
         self.next_row_ns = now
+        if now == NEVER:
+            self.next_window()
         return True
 
     def find_next(self) -> bool:
