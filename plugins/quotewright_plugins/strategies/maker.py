@@ -79,7 +79,7 @@ class MultiLevelMaker(Strategy):
 
     def position_lots(self, view: View) -> int:
         """Return the position that this strategy answers for."""
-        return view.position_lots
+        return view.own_position_lots
 
     def base_position(self, view: View) -> float:
         """Return the position in base units; an inverse contract is worth its value over the mid."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal
 
-from quotewright.config.units import Bps, Duration
-from quotewright.plugin.settings import at_least, configured, positive, setting
+from quotewright.config.units import Bps
+from quotewright.plugin.settings import configured, positive, setting
 from quotewright_plugins.strategies.maker import MultiLevelMaker
-from quotewright_plugins.strategies.volatility import MeasuredVolatility
+from quotewright_plugins.strategies.volatility import VolatilityReader
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -21,7 +21,7 @@ def liquidity_premium(gamma: float, k: float) -> float:
 
 
 @configured
-class ModelMaker(MultiLevelMaker):
+class ModelMaker(VolatilityReader, MultiLevelMaker):
     """A maker that quotes by *gamma*, *k* and the volatility.
 
     ``units = "bps"`` (default): *gamma* and *k* are per basis point of the mid and per level size, so that one config
@@ -36,13 +36,12 @@ class ModelMaker(MultiLevelMaker):
     sigma: float | None = setting(
         default=None, doc="volatility per root second; measured if it is not given", check=positive
     )
-    volatility_window: Duration = setting(default="60s", doc="window of the measured volatility", check=at_least(60))
     min_spread: Bps = setting(default="0 bps", doc="least spread in basis points of the mid")
 
     def bind(self, context: BindContext) -> None:
         """Ask for the volatility unless it is given."""
         super().bind(context)
-        self._volatility = None if self.sigma is not None else MeasuredVolatility(context, int(self.volatility_window))
+        self._volatility = None if self.sigma is not None else self.measured(context)
         self._is_bps = self.units == "bps"
         self._tick_price = float(context.instrument.tick_size)
         self._least = float(self.min_spread.fraction)

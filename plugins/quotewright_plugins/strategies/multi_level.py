@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quotewright.config.units import Amount, Bps, Duration
-from quotewright.plugin.settings import at_least, between, configured, positive, setting
+from quotewright.config.units import Amount, Bps
+from quotewright.plugin.settings import between, configured, positive, setting
 from quotewright_plugins.strategies.leaning import LeaningMaker
-from quotewright_plugins.strategies.volatility import MeasuredVolatility
+from quotewright_plugins.strategies.volatility import VolatilityReader
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -20,7 +20,7 @@ def widening(sigma: float, doubles: float, most: float) -> float:
 
 
 @configured
-class MultiLevel(LeaningMaker):
+class MultiLevel(VolatilityReader, LeaningMaker):
     """Quote ``levels`` a side around the mid; the position moves all of them, volatility spreads them.
 
     ``half = mid * spread / 2 * min(max_widening, 1 + sigma / volatility_doubles)``, the centre is ``mid - half *
@@ -37,15 +37,12 @@ class MultiLevel(LeaningMaker):
     max_widening: float = setting(
         default=3.0, doc="most by which volatility may multiply the spread", check=between(1, 100)
     )
-    volatility_window: Duration = setting(default="60s", doc="window of the measured volatility", check=at_least(60))
 
     def bind(self, context: BindContext) -> None:
         """Tie the amounts to the instrument and ask for the volatility if the spread answers to it."""
         super().bind(context)
         self._half_fraction = float(self.spread.fraction) / 2.0
-        self._volatility = (
-            None if self.volatility_doubles is None else MeasuredVolatility(context, int(self.volatility_window))
-        )
+        self._volatility = None if self.volatility_doubles is None else self.measured(context)
 
     def centre_and_half(self, view: View) -> tuple[float, float] | None:
         """Return the skewed centre and half the widened spread, in ticks; None until the volatility is known."""

@@ -15,7 +15,7 @@ from quotewright.config.units import Amount, Bps, Duration
 from quotewright.plugin.settings import at_least, between, configured, not_negative, positive, setting
 from quotewright_plugins.strategies.imbalance import ImbalanceReader
 from quotewright_plugins.strategies.maker import MultiLevelMaker
-from quotewright_plugins.strategies.volatility import MeasuredVolatility
+from quotewright_plugins.strategies.volatility import VolatilityReader
 
 if TYPE_CHECKING:
     from quotewright.kernel.strategy import Strategy
@@ -105,7 +105,7 @@ def corrected_distances(
 
 
 @configured
-class PracticalSpread(ImbalanceReader, MultiLevelMaker):
+class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
     """Quote the article's spread around the mid (or, as its example does, around the best bid), moved by the position.
 
     The position counts in base units. ``variant`` chooses between the article as it is printed and as it is meant.
@@ -128,9 +128,6 @@ class PracticalSpread(ImbalanceReader, MultiLevelMaker):
     imbalance_levels: int = setting(
         default=0, doc="levels a side that the imbalance counts, 0 all of them", check=at_least(0)
     )
-    volatility_window: Duration = setting(
-        default="60s", doc="window of the measured volatility (corrected)", check=at_least(60)
-    )
     volatility_horizon: Duration = setting(
         default="12m", doc="time over which the spread covers the volatility (corrected)", check=positive
     )
@@ -149,7 +146,7 @@ class PracticalSpread(ImbalanceReader, MultiLevelMaker):
             self._room = context.amount(self.max_position, "max_position")
         self._is_article = self.variant == "article"
         self._prices: deque[float] = deque(maxlen=self.volatility_history)
-        self._volatility = None if self._is_article else MeasuredVolatility(context, int(self.volatility_window))
+        self._volatility = None if self._is_article else self.measured(context)
         self._root_horizon = math.sqrt(int(self.volatility_horizon) * 1e-9)
         self._terms = {
             "base": float(self.base_spread),

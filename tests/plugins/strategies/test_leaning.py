@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from quotewright.config.units import UnitError
+from quotewright.kernel.portfolio import Portfolio
 from quotewright_plugins.strategies.leaning import leaning
 from quotewright_plugins.strategies.multi_level import widening
 from tests.framework.kernel.stage import SECOND
@@ -41,6 +42,25 @@ def test_a_long_position_lowers_both_quotes_and_a_short_one_raises_both(maker, s
     keys = {"skew": skew, "skew_exponent": exponent, "skew_dead_zone": dead, "levels": 1}
     (bid,), (offer,) = Shop(maker(**keys), bid=9_000, offer=11_000).position(position).quotes()
     assert (bid[0], offer[0]) == (math.floor(9_950 + shift), math.ceil(10_050 + shift))
+
+
+def test_of_two_strategies_on_one_instrument_each_leans_against_its_own_position():
+    shop = Shop(fixed(), bid=9_000, offer=11_000).position(1000)
+    assert shop.first() == (9_900, 10_000)
+    shop.view.own = Portfolio(CENTS)
+    assert shop.first() == (9_950, 10_050)
+
+
+@pytest.mark.parametrize(("estimator", "is_widened"), [("realised", True), ("bipower", False), ("median", False)])
+def test_an_estimator_that_looks_past_jumps_does_not_widen_for_one(estimator, is_widened):
+    """One jump of a hundred basis points in a minute of silence."""
+    maker = multi_level(volatility_doubles=1.0, volatility_estimator=estimator)
+    shop = Shop(maker, bid=9_000, offer=11_000)
+    for second in range(1, 62):
+        shift = 100 if second > 30 else 0
+        shop.stage.quote(second * SECOND + 1, 9_000 + shift, 11_000 + shift)
+    bid, offer = shop.first()
+    assert offer - bid == (304 if is_widened else 102)
 
 
 def test_the_articles_skew_of_a_basis_point_is_a_tenth_of_a_half_spread_of_ten():
