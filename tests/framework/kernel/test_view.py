@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from quotewright.kernel.codes import CONNECTION, FUNDING, INDEX, MARK
+from quotewright.kernel.markouts import Markouts
 from quotewright.kernel.orders import OrderManager
-from quotewright.kernel.view import Markouts
 from quotewright.model.orders import AmendOrder, NewOrder
 from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL, Market, Stage, order
 
