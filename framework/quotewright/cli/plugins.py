@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from quotewright.cli.options import RunOptions, debug_option, json_option, plugins_dir_option
@@ -125,8 +126,12 @@ def _outcome(offer: Offer) -> str:
 @debug_option
 @click.pass_obj
 def check(found: PluginSet, name: str | None, hook: str | None, as_json: bool) -> None:
-    """Check plugins against the interface of their role; exit 8 if one does not keep it."""
-    from quotewright.testing.plugins import check_offer
+    """Check plugins against the interface of their role; exit 8 if one does not keep it.
+
+    Risk rules are made to trip on a small run: whether each does, lets go again, and never holds back a cancel or an
+    order that only reduces.
+    """
+    from quotewright.testing.plugins import check_offer, rule_certificate
 
     offers = _matching(found, name) if name else list(found.offers)
     offers = [offer for offer in offers if hook is None or offer.hook == hook]
@@ -138,12 +143,18 @@ def check(found: PluginSet, name: str | None, hook: str | None, as_json: bool) -
             raise
         except BaseException as error:
             problems = [f"the check itself raised {fault(error)}"]
-        results.append({"hook": offer.hook, "name": offer.name, "problems": problems})
+        result: dict[str, Any] = {"hook": offer.hook, "name": offer.name, "problems": problems}
+        certificate = rule_certificate(found, offer)
+        if certificate is not None:
+            result["certificate"] = attrs.asdict(certificate)
+            result["line"] = certificate.line()
+        results.append(result)
     broken = [result for result in results if result["problems"]]
     if as_json:
         click.echo(json.dumps(results, indent=2))
     else:
         for result in results:
-            click.echo(f"{result['hook']} {result['name']}: {'; '.join(result['problems']) or 'ok'}")
+            told = [*result["problems"]] or ["ok"]
+            click.echo(f"{result['hook']} {result['name']}: {'; '.join([*told, *filter(None, [result.get('line')])])}")
     if broken:
         raise ConformanceError(f"{len(broken)} of {len(results)} offers do not keep the interface of their role")

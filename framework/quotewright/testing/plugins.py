@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -37,6 +38,7 @@ from quotewright.model.cards import load_card
 from quotewright.plugin.lazy import Lazy
 from quotewright.plugin.registry import ROLES, Offer, PluginSet
 from quotewright.plugin.settings import config_model, info
+from quotewright.testing.rules import Certificate, certify
 
 BOOK_MESSAGES = 300
 
@@ -54,9 +56,26 @@ def check_offer(plugins: PluginSet, offer: Offer) -> list[str]:
         return found + check_card(Path(factory))
     if offer.hook in ROLES and isinstance(factory, type):
         found += check_role(offer.hook, factory)
+    if offer.hook == "risk_rules" and not found:
+        found += _certificate(factory).problems()
     if offer.hook == "book_models" and not found and not _has_required_keys(factory):
         found += check_book(factory)
     return found
+
+
+def rule_certificate(plugins: PluginSet, offer: Offer) -> Certificate | None:
+    """Return what a risk rule did when it was made to trip; None for other offers and rules that cannot be used."""
+    if offer.hook != "risk_rules" or offer.status != "ok":
+        return None
+    try:
+        return _certificate(plugins.get(offer.hook, offer.name))
+    except QuotewrightError:
+        return None
+
+
+@functools.lru_cache(maxsize=256)
+def _certificate(factory: Any) -> Certificate:
+    return certify(factory)
 
 
 def check_settings(factory: Any) -> list[str]:
