@@ -194,7 +194,8 @@ KEYS = {
 
 @pytest.mark.parametrize("what", KEYS)
 def test_every_config_key_of_the_box_stands_on_its_page(what: str, capfd: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "docs" / KEYS[what]).read_text(encoding="utf-8")
+    pages = [ROOT / "docs" / KEYS[what], *sorted((ROOT / "docs" / what).glob("*.md"))]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
     assert main(["plugins", "--json"]) == 0
     offers = json.loads(capfd.readouterr().out)
     missing = set()

@@ -150,13 +150,13 @@ def test_the_paper_prints_another_price_for_one_less(q, less):
 
 
 def test_the_stationary_quotes_by_hand():
-    """One level size long, a basis point a tick: bid 10 ln(12/15) - 0.645385, offer 10 ln(15/16) + 0.645385."""
-    shop = Shop(stationary(), bid=9_000, offer=11_000).position(1000)
+    """Two level sizes long, a basis point a tick: bid 10 ln(7/12) - 0.645385, offer 10 ln(12/15) + 0.645385."""
+    shop = Shop(stationary(), bid=9_000, offer=11_000).position(2000)
     premium = math.log(1 + 0.1 / 1.5) / 0.1
-    bid = 10_000 + 10 * math.log(12 / 15) - premium
-    offer = 10_000 + 10 * math.log(15 / 16) + premium
     assert premium == pytest.approx(0.645385, abs=5e-7)
-    assert shop.first() == (math.floor(bid), math.ceil(offer)) == (9_997, 10_000)
+    assert 10 * math.log(7 / 12) - premium == pytest.approx(-6.035350, abs=5e-7)
+    assert 10 * math.log(12 / 15) + premium == pytest.approx(-1.586050, abs=5e-7)
+    assert shop.first() == (9_993, 9_999)
 
 
 SIDES = {  #                     position  omega   bids  offers
