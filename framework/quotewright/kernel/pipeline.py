@@ -342,8 +342,8 @@ class Pipeline:
         quotes = desk.quotes
         quotes.clear()
         desk.wakes += 1
-        if view.next_check_ns <= self.now_ns:
-            view.catch_up(self.now_ns)
+        if view.next_check_ns < self.now_ns:  # a grid time is sampled once all of it has been told
+            view.catch_up(self.now_ns - 1)
         view.own = desk.portfolio
         try:
             desk.strategy.on_wake(view, quotes)
@@ -376,8 +376,8 @@ class Pipeline:
         for leg in legs:
             leg.quotes.clear()
             leg.wakes += 1
-            if leg.view.next_check_ns <= self.now_ns:
-                leg.view.catch_up(self.now_ns)
+            if leg.view.next_check_ns < self.now_ns:
+                leg.view.catch_up(self.now_ns - 1)
             leg.view.now_ns = self.now_ns
             leg.view.own = leg.portfolio
         found: list[tuple[Desk, list[tuple[Command, int]]]] = []
