@@ -29,6 +29,7 @@ from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL, Market
 __all__ = ["BUY", "ETH", "ONE", "PERP", "SECOND", "SELL", "Floor", "at_mid"]
 
 PERP = attrs.evolve(PLAIN, name="BTC-USDT.perp@other", symbol="BTCPERP", venue="other", kind="perp")
+STRATEGIES = ("mm", "one", "two")
 ETH = attrs.evolve(PLAIN, name="ETH-USDT.spot@test", symbol="ETHUSDT", base="ETH")
 
 
@@ -41,6 +42,7 @@ class Floor:
         self.gate = RiskGate(list(rules), self.views)
         for view in self.views:
             view.account = self.gate
+        self.gate.know(STRATEGIES, {view.instrument_id: view.instrument.venue for view in self.views})
         self.manager = OrderManager()
         self.last = 0
         self.fills = 0
@@ -180,6 +182,11 @@ class Floor:
     @property
     def state(self) -> int:
         return self.gate.state
+
+    def of(self, scope: str) -> int:
+        """Return the state that a scope has of its own."""
+        claim = self.gate.scoped.get(scope)
+        return claim.state if claim is not None else 0
 
 
 def at_mid(*rules: Any, mid: int = 100, instruments: tuple[Instrument, ...] = (PLAIN,)) -> Floor:
