@@ -39,3 +39,9 @@ class ConformanceError(QuotewrightError):
     """A plugin or an engine failed a check it must pass."""
 
     exit_code = 8
+
+
+class DivergenceError(QuotewrightError):
+    """Something that should have come out the same did not."""
+
+    exit_code = 7

@@ -26,6 +26,7 @@ COMMANDS = {
     "report": lazy("quotewright.cli.run:report", "Write the report of a finished run again."),
     "data": lazy("quotewright.cli.data:data", "Import recorded market data and look into tapes."),
     "config": lazy("quotewright.cli.config:config", "Check, explain and begin config files."),
+    "risk": lazy("quotewright.cli.risk:risk", "Say what a risk rule would have done in a run that is over."),
     "plugins": lazy("quotewright.cli.plugins:plugins", "List, explain and check plugins."),
     "venues": lazy("quotewright.cli.venues:venues", "List venue cards."),
     "venue": lazy("quotewright.cli.venues:venue", "Show a venue card, or how two of them differ."),

@@ -40,10 +40,6 @@ class RiskGate:
 
     def __init__(self, rules: list[RiskRule], views: list[View]) -> None:
         self.rules = rules
-        self.judges = [rule for rule in rules if overrides(rule, "verdict")]
-        self.reported = [rule for rule in rules if overrides(rule, "on_report")]
-        self.commanded = [rule for rule in rules if overrides(rule, "on_command")]
-        self.acting = [rule for rule in rules if overrides(rule, "actions")]
         self.views = views
         self.scopes: frozenset[str] = frozenset(f"instrument:{view.instrument.name}" for view in views)
         self.venue_of: dict[int, str] = {}
@@ -60,6 +56,19 @@ class RiskGate:
         self.failed: dict[str, str] = {}
         self.changes: list[tuple[int, int, str, str, str]] = []
         self.on_failure: Callable[[RiskRule, BaseException], None] | None = None
+        self.sort()
+
+    def sort(self) -> None:
+        """Note which rules do anything in which method."""
+        self.judges = [rule for rule in self.rules if overrides(rule, "verdict")]
+        self.reported = [rule for rule in self.rules if overrides(rule, "on_report")]
+        self.commanded = [rule for rule in self.rules if overrides(rule, "on_command")]
+        self.acting = [rule for rule in self.rules if overrides(rule, "actions")]
+
+    def put(self, place: int, rule: RiskRule) -> None:
+        """Put *rule* in the place of another one, before a run begins: whoever watches a rule wraps it."""
+        self.rules[place] = rule
+        self.sort()
 
     def know(self, strategies: Iterable[str], venues: dict[int, str]) -> None:
         """Take the names that scopes may have: of strategies, and of the venue of each instrument by its id."""

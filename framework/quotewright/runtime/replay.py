@@ -25,6 +25,8 @@ from quotewright.runtime.inputlog import (
 from quotewright.wiring import assemble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quotewright.config.model import Config
     from quotewright.kernel.orders import Order
     from quotewright.kernel.rules import Refusal
@@ -32,16 +34,25 @@ if TYPE_CHECKING:
     from quotewright.model.orders import Command
     from quotewright.plugin.registry import PluginSet
     from quotewright.tape.tape import Tape
+    from quotewright.wiring import Wired
 
 NO_SAMPLES_NS = 1 << 61
 """So seldom that no sample is taken; it also tells the sample timer from the others."""
 GRACE_NS = 10_000_000_000
 
 
-def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = None, is_cut: bool = False) -> int:
+def replay(
+    config: Config,
+    plugins: PluginSet,
+    log: Path,
+    tape: Tape | None = None,
+    is_cut: bool = False,
+    prepared: Callable[[Wired, Follower], None] | None = None,
+) -> int:
     """Run the session of *log* again and return how many commands were made anew.
 
     *is_cut*: the run was killed; it is followed as far as both its log and its tape reach.
+    *prepared* is told of everything before the first input; a rule that it has added must only watch.
     Rows come from *tape* or from the config's own seeded market; reports, timers and operator commands from the log.
 
     Raises:
@@ -54,6 +65,8 @@ def replay(config: Config, plugins: PluginSet, log: Path, tape: Tape | None = No
         records = [record for record in records if record.rows <= tape.rows.count]
     follower = Follower(records, log, is_cut)
     wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS, is_replay=True)
+    if prepared is not None:
+        prepared(wired, follower)
     if len(wired.venues) != 1:
         raise ConfigError(f"a replay takes one venue, the config has {len(wired.venues)}")
     (inner,) = wired.venues.values()
@@ -141,13 +154,20 @@ class Follower:
         self.is_cut = is_cut
         self.at = 0
         self.sample = -1
+        self.added = -1
+        """Timer of a rule that the recorded run did not have, -1 for none."""
         self.pipeline: Pipeline | None = None
 
     def begin(self, pipeline: Pipeline) -> None:
         """Leave out the sample timer, which is the record's own affair, and follow *pipeline*."""
         self.sample = next(place for place, timer in enumerate(pipeline.timers) if timer.period_ns == NO_SAMPLES_NS)
-        self.records[:] = [one for one in self.records if (one.kind, one.body) != (TIMER, self.sample)]
+        logged = (TIMER, self.logged_timer(self.sample))
+        self.records[:] = [one for one in self.records if (one.kind, one.body) != logged]
         self.pipeline = pipeline
+
+    def logged_timer(self, timer: int) -> int:
+        """Return the number that a timer has in the log."""
+        return timer - 1 if 0 <= self.added < timer else timer
 
     def reach(self, pipeline: Pipeline, index: int, record: InputRecord) -> None:
         """Take inputs up to the moment of the operator's command *record*, and no further."""
@@ -204,8 +224,8 @@ class Follower:
         self.follow(REPORT, now_ns, rows, report)
 
     def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
-        if timer != self.sample:
-            self.follow(TIMER, now_ns, rows, timer)
+        if timer not in (self.sample, self.added):
+            self.follow(TIMER, now_ns, rows, self.logged_timer(timer))
 
     def on_operator(self, now_ns: int, rows: int, action: str) -> None:
         self.follow(OPERATOR, now_ns, rows, action)
