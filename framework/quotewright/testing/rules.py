@@ -19,7 +19,7 @@ from quotewright.config.units import Amount, Bps, Duration, Percent, TimeOfDay
 from quotewright.errors import QuotewrightError
 from quotewright.kernel.codes import BUY, HALT, NORMAL, REDUCE_ONLY, SELL, WARNING
 from quotewright.kernel.rules import RiskRule
-from quotewright.model.orders import CancelOrder, NewOrder
+from quotewright.model.orders import Canceled, CancelOrder, NewOrder
 from quotewright.plugin.settings import config_model
 from quotewright.testing.rule_stage import HOUR, MILLISECOND, SECOND, STRATEGY, RuleStage
 
@@ -434,11 +434,17 @@ def unanswered_orders(stage: RuleStage) -> Iterator[None]:
 
 
 def meeting_oneself(stage: RuleStage) -> Iterator[None]:
-    """Orders that would trade with our own."""
+    """Orders that would trade with our own, and some that the venue ends for it."""
     stage.place(BUY, 1, stage.mid)
     yield
     stage.place(SELL, 1, stage.mid - 1, time_in_force=1)
     yield
+    for _ in range(20):
+        order = stage.place(BUY, 1, stage.mid - 2)
+        if order is not None:
+            stage.venue.tell(Canceled, order_number=order.number, reason="stp")
+        stage.wait(100 * MILLISECOND)
+        yield
 
 
 def a_broken_book(stage: RuleStage) -> Iterator[None]:
