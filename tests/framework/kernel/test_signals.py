@@ -270,7 +270,7 @@ def test_a_signal_declared_in_a_run_starts_then():
 
 def test_a_signal_of_several_instruments_says_which():
     one, other = Told().view, Told().view
-    with pytest.raises(ConfigError, match=r"belongs to one instrument; say by view= which of these: BTC-USDT.spot@test"):
+    with pytest.raises(ConfigError, match=r"say by view= which of these: BTC-USDT.spot@test"):
         context(one, other).signal(Mid())
     assert context(one, other).signal(Mid(), other) is other.signals[0]
     with pytest.raises(ConfigError, match=r"strategies.mm: a signal of BTC-USDT.spot@test, which it is not bound to"):
