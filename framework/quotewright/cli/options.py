@@ -101,6 +101,39 @@ def json_option(command: F) -> F:
     return option(command)
 
 
+def data_options(command: F) -> F:
+    """Add ``--data TAPE``, any number of times, and ``--from`` and ``--to`` as ``begin`` and ``end``."""
+    for option in (
+        click.option("--to", "end", metavar="TIME", help="First time that is not run: UTC, as for --from."),
+        click.option(
+            "--from", "begin", metavar="TIME", help="Begin here, such as 2026-03-01 or 2026-03-01T00:05Z; books stand."
+        ),
+        click.option(
+            "--data",
+            multiple=True,
+            required=True,
+            metavar="TAPE",
+            type=click.Path(path_type=Path),
+            help="A tape, or a recording that an importer can read (it is imported first); several are read as one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def time_range(begin: str | None, end: str | None) -> tuple[int, int]:
+    """Return what ``--from`` and ``--to`` say in ns; without one the range is open on that side."""
+    from quotewright.errors import ConfigError
+    from quotewright.fetching.times import time_ns
+    from quotewright.kernel.codes import NEVER
+
+    from_ns = time_ns(begin) if begin is not None else 0
+    to_ns = time_ns(end) if end is not None else NEVER
+    if to_ns <= from_ns:
+        raise ConfigError(f"--to should be later than --from ({begin}), was {end}")
+    return from_ns, to_ns
+
+
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of every command that runs something; they arrive as one argument ``options: RunOptions``."""
 

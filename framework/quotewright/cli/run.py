@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from quotewright.cli.options import RunOptions, announce, json_option, run_options
+from quotewright.cli.options import RunOptions, announce, data_options, json_option, run_options, time_range
 from quotewright.errors import ConfigError, NotFoundError
+from quotewright.fetching.times import time_ns
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config
     from quotewright.plugin.registry import PluginSet
+    from quotewright.runtime.drivers import Driver
     from quotewright.runtime.session import Outcome, Session
     from quotewright.tape.tape import Tape
 
@@ -26,26 +28,54 @@ SPEEDS = "real, max, or a factor such as 10"
 
 @click.command()
 @click.argument("configs", metavar="CONFIG...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    required=True,
-    metavar="TAPE",
-    type=click.Path(path_type=Path),
-    help="A tape, or a recording that an importer can read (it is imported first).",
-)
+@data_options
+@click.option("--speed", default="max", metavar="SPEED", help=f"{SPEEDS}; default max.")
+@click.option("--step", metavar="STEP", help="Stop after each step and ask: message, wake or a duration such as 1s.")
+@click.option("--until", metavar="TIME", help="With --step: go there first, and stop for the first time.")
 @click.option("--no-report", is_flag=True, help="Write no HTML report.")
 @run_options
-def backtest(configs: tuple[Path, ...], data: Path, no_report: bool, options: RunOptions) -> int:
+def backtest(
+    configs: tuple[Path, ...],
+    data: tuple[Path, ...],
+    begin: str | None,
+    end: str | None,
+    speed: str,
+    step: str | None,
+    until: str | None,
+    no_report: bool,
+    options: RunOptions,
+) -> int:
     """Run CONFIG on a recorded market, in virtual time."""
     from quotewright.runtime.session import backtest as run
 
     announce()
+    factor = speed_factor(speed, options.as_json)
+    if step is not None and factor:
+        raise click.UsageError("--step stops after each step, --speed goes by the clock; give one of them")
+    if until is not None and step is None:
+        raise click.UsageError("--until says where --step stops for the first time; give both")
+    from_ns, to_ns = time_range(begin, end)
+    stop_ns = time_ns(until) if until is not None else 0
     config, plugins = options.load(configs)
     with only_json_on_stdout(options.as_json), run_folder(config, "backtest", options.out) as folder:
         tape = open_market_data(data, plugins, folder)
-        with watching(options, live=False) as (watcher, prepared):
-            outcome = run(config, plugins, tape, folder, watcher, prepared)
+        with watching(options, live=factor > 0, is_stepped=step is not None) as (watcher, prepared):
+            driver = driver_of(factor, step, stop_ns, watcher)
+            outcome = run(config, plugins, tape, folder, watcher, prepared, from_ns=from_ns, to_ns=to_ns, driver=driver)
+        tape.close()
     return conclude(outcome, options, no_report)
+
+
+def driver_of(factor: float, step: str | None, stop_ns: int, watcher: Any) -> Driver | None:
+    """Return what drives a backtest, None for as fast as possible."""
+    from quotewright.runtime.drivers import Paced, Step, Stepped
+
+    if step is not None:
+        from quotewright.cli.prompt import Prompt
+
+        wanted = Step.parse(step)
+        return Stepped(wanted, Prompt(wanted), stop_ns)
+    return Paced(factor, watcher) if factor > 0 else None
 
 
 @click.command()
@@ -123,19 +153,14 @@ def report(run_path: Path, as_json: bool) -> int:
 
 def speed_factor(speed: str | None, as_json: bool) -> float:
     """Return market seconds per second of wall time, 0.0 for as fast as possible."""
+    from quotewright.runtime.drivers import speed_of
+
     if speed is None:
         return 1.0 if sys.stderr.isatty() and not as_json else 0.0
-    if speed == "max":
-        return 0.0
-    if speed == "real":
-        return 1.0
     try:
-        factor = float(speed.removesuffix("x"))
-    except ValueError:
-        factor = -1.0
-    if not 0 < factor < 1e6:
-        raise click.UsageError(f"--speed should be {SPEEDS}, was '{speed}'")
-    return factor
+        return speed_of(speed)
+    except ConfigError as error:
+        raise click.UsageError(f"--{error}") from error
 
 
 @contextlib.contextmanager
@@ -155,19 +180,29 @@ def run_folder(config: Config, verb: str, out: Path | None) -> Iterator[Path]:
         raise
 
 
-def open_market_data(data: Path, plugins: PluginSet, folder: Path) -> Tape:
-    """Return the tape at *data*; a recording is imported first, into the run's folder."""
+def open_market_data(data: Sequence[Path], plugins: PluginSet, folder: Path) -> Tape:
+    """Return the tapes at *data* as one tape; a recording is imported first, into the run's folder."""
     from quotewright.tape.tape import TapeFile
 
-    if not data.exists():
-        raise NotFoundError(f"no market data at {data}; make a tape with: quotewright data import FILE {data}")
-    if data.is_dir():
-        return TapeFile.open(data)
-    from quotewright.tape.importing import import_file
+    for path in data:
+        if not path.exists():
+            raise NotFoundError(f"no market data at {path}; make a tape with: quotewright data import FILE {path}")
+    paths = []
+    for number, path in enumerate(data, start=1):
+        if path.is_dir():
+            paths.append(path)
+            continue
+        from quotewright.tape.importing import import_file
 
-    path = folder / "tape"
-    import_file(data, path, plugins=plugins)
-    return TapeFile.open(path)
+        made = folder / ("tape" if number == 1 else f"tape-{number}")
+        import_file(path, made, plugins=plugins)
+        paths.append(made)
+    tapes = [TapeFile.open(path) for path in paths]
+    if len(tapes) == 1:
+        return tapes[0]
+    from quotewright.tape.joined import JoinedTape
+
+    return JoinedTape(tapes)
 
 
 @contextlib.contextmanager
@@ -181,15 +216,18 @@ def only_json_on_stdout(as_json: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def watching(options: RunOptions, live: bool) -> Iterator[tuple[Any, Any]]:
-    """Give what shows a run while it goes on: the live view or one line of progress, nothing when not on a terminal."""
+def watching(options: RunOptions, live: bool, is_stepped: bool = False) -> Iterator[tuple[Any, Any]]:
+    """Give what shows a run while it goes on: the live view or one line of progress, nothing when not on a terminal.
+
+    A stepped run shows itself.
+    """
     from quotewright.runtime.terminal import LiveView, Progress, tell_failures
 
     def prepared(session: Session) -> None:
         tell_failures(session, view)
 
     view: Any = None
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not is_stepped:
         view = LiveView() if live and not options.as_json else Progress()
     if view is None:
         yield None, prepared

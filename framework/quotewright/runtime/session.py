@@ -11,28 +11,31 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import attrs
 
 from quotewright.config.check import resolved
 from quotewright.config.masking import masked
 from quotewright.config.toml import to_toml
 from quotewright.errors import ConfigError
+from quotewright.fetching.times import iso
 from quotewright.kernel.codes import HALT, NEVER
+from quotewright.runtime.control import Control
+from quotewright.runtime.drivers import Max, Paced, WallClock
 from quotewright.runtime.inputlog import InputLogWriter
 from quotewright.runtime.recorder import RunRecorder
+from quotewright.runtime.warming import warm
 from quotewright.tape.coverage import require_books
 from quotewright.wiring import Wired, assemble
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config
     from quotewright.plugin.registry import PluginSet
+    from quotewright.runtime.drivers import Clock, Driver
     from quotewright.tape.tape import Tape
     from quotewright.wiring import Market
 
 GRACE_NS = 10_000_000_000
 """How long after the end, in market time, reports on the last cancels are waited for."""
-LONGEST_PAUSE_SECONDS = 1.0
 MOST_FAULTS = 100
 """How often a plugin may raise while the run is wound down before what is left is given up."""
 SLICE_MESSAGES = 50_000
@@ -59,7 +62,8 @@ class Session:
     """A run in the making. ``verb`` is ``backtest`` or ``paper``; *folder* None keeps everything in memory.
 
     *span_ns* is how much market time the run is expected to take, 0 if that is not known: it sets how often the
-    record samples. *recorder* is told of everything; None: one is made.
+    record samples. *recorder* is told of everything; None: one is made. A run on a tape begins at *from_ns*, with the
+    books as they stood then, and shows no row received at or after *to_ns*.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class Session:
         record_inputs: bool = False,
         live: Market | None = None,
         recorder: RunRecorder | None = None,
+        from_ns: int = 0,
+        to_ns: int = NEVER,
     ) -> None:
         self.verb = verb
         self.config = config
@@ -80,7 +86,7 @@ class Session:
         self.folder = folder
         self.recorder = recorder or RunRecorder()
         sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
-        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns, live)
+        self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns, live, to_ns=to_ns)
         if tape is not None:
             (feed,) = config.feeds.values()
             require_books(tape, self.wired.views, feed.where)
@@ -91,6 +97,7 @@ class Session:
             if record_inputs:
                 inputs = InputLogWriter(folder / "inputs.log", {"verb": verb, "seed": config.run.seed})
             self.recorder.open(folder, inputs)
+        self.control = Control(folder) if folder is not None and record_inputs else None
         self.pipeline = self.wired.pipeline
         self.recorder.watch(self.wired.views)
         self.recorder.on_quit = self.interrupt
@@ -102,7 +109,11 @@ class Session:
         self.feeds: Callable[[], dict[str, Any]] | None = None
         """How the live feeds of the run stand, by table name; None if it has none."""
         self.started = time.monotonic()
-        self.start_ns = self.wired.market.start_ns
+        market = self.wired.market
+        self.start_ns = max(market.start_ns, from_ns)
+        self.end_ns = min(market.end_ns, to_ns - 1) if to_ns != NEVER else market.end_ns
+        self.warm_rows = warm(self.wired, from_ns) if from_ns > market.start_ns else 0
+        """Rows before the beginning, which only books and signals saw."""
         self.pipeline.start(self.start_ns)
 
     @property
@@ -111,6 +122,8 @@ class Session:
 
     def advance(self, until_ns: int, most_messages: int = SLICE_MESSAGES) -> bool:
         """Take inputs up to *until_ns*, at most *most_messages* messages; return whether more may be left."""
+        if self.control is not None:
+            self.control.serve(self.pipeline)
         return self.pipeline.advance(until_ns, most_messages) >= most_messages and not self.is_stopped
 
     def run_through(self, until_ns: int, watcher: Watcher | None = None) -> None:
@@ -123,23 +136,6 @@ class Session:
                     watcher(self)
             if watcher is not None:
                 watcher(self)
-
-    async def run_paced(self, until_ns: int, speed: float, watcher: Watcher | None = None) -> None:
-        """Take inputs in step with the wall clock, *speed* market seconds to a second; *until_ns* NEVER: for ever.
-
-        A long pause, as of a person at a breakpoint, is not caught up with: the market stood still meanwhile.
-        """
-        before = time.monotonic()
-        target = self.now_ns
-        while not self.is_stopped and self.now_ns < until_ns:
-            now = time.monotonic()
-            target += int(min(now - before, LONGEST_PAUSE_SECONDS) * speed * 1e9)
-            before = now
-            while self.advance(min(until_ns, target)):
-                await anyio.lowlevel.checkpoint()
-            if watcher is not None:
-                watcher(self)
-            await anyio.sleep(0.02)
 
     def stop(self) -> None:
         """Ask the run to end after the input at hand, as :meth:`interrupt` does, but not because a person wants it."""
@@ -165,6 +161,8 @@ class Session:
         """Cancel what is open, take the last reports, close the record, and return the summary."""
         from quotewright.report.summary import summarise
 
+        if self.control is not None:
+            self.control.close()
         self.wind_down()
         with self.contained():
             self.recorder.on_sample(self.now_ns)
@@ -251,22 +249,61 @@ def backtest(
     folder: Path | None = None,
     watcher: Watcher | None = None,
     prepared: Callable[[Session], None] | None = None,
+    *,
+    from_ns: int = 0,
+    to_ns: int = NEVER,
+    driver: Driver | None = None,
+    recorder: RunRecorder | None = None,
 ) -> Outcome:
-    """Run *config* on *tape* in virtual time and return the outcome.
+    """Run *config* on the rows of *tape* received in ``[from_ns, to_ns)`` and return the outcome.
+
+    Args:
+        watcher: Told after every slice of a run without *driver*, which is as fast as possible.
+        driver: How fast it goes; see :mod:`quotewright.runtime.drivers`.
+        recorder: Keeps the record; None: one is made.
 
     Raises:
         InputError: the tape shows a row before it happened.
-        ConfigError: the config does not fit the tape or the plugins.
+        ConfigError: the config does not fit the tape or the plugins, or the range holds nothing of the tape.
     """
-    if tape.rows.count == 0:
-        raise ConfigError("the tape holds no rows; nothing can be tested on it")
+    session = open_backtest(config, plugins, tape, folder, from_ns=from_ns, to_ns=to_ns, recorder=recorder)
+    return drive(session, min(tape.info.end_ns, session.end_ns), driver or Max(watcher), prepared)
+
+
+def open_backtest(
+    config: Config,
+    plugins: PluginSet,
+    tape: Tape,
+    folder: Path | None = None,
+    *,
+    from_ns: int = 0,
+    to_ns: int = NEVER,
+    recorder: RunRecorder | None = None,
+) -> Session:
+    """Return a backtest that stands before its first input; see :func:`backtest`."""
     info = tape.info
-    session = Session("backtest", config, plugins, tape, folder, info.end_ns - info.start_ns)
+    if info.row_count == 0:
+        raise ConfigError("the tape holds no rows; nothing can be tested on it")
+    first_ns, end_ns = max(info.start_ns, from_ns), min(info.end_ns, to_ns - 1)
+    if first_ns > end_ns:
+        raise ConfigError(
+            f"nothing of the tape lies in the range: it holds {iso(info.start_ns)} to {iso(info.end_ns)}, the range is "
+            f"{iso(from_ns)} to {iso(to_ns) if to_ns != NEVER else 'its end'}"
+        )
+    return Session(
+        "backtest", config, plugins, tape, folder, end_ns - first_ns, recorder=recorder, from_ns=from_ns, to_ns=to_ns
+    )
+
+
+def drive(
+    session: Session, until_ns: int, driver: Driver, prepared: Callable[[Session], None] | None = None
+) -> Outcome:
+    """Let *driver* take *session* to *until_ns*, whatever happens on the way, and end it in order."""
     if prepared is not None:
         prepared(session)
     with interruptible(session):
         with session.contained():
-            session.run_through(min(info.end_ns, session.wired.market.end_ns), watcher)
+            driver(session, until_ns)
         return session.finish()
 
 
@@ -278,22 +315,20 @@ def paper(
     folder: Path | None = None,
     watcher: Watcher | None = None,
     prepared: Callable[[Session], None] | None = None,
+    *,
+    recorder: RunRecorder | None = None,
+    clock: Clock | None = None,
 ) -> Outcome:
     """Run *config* against its own market for *seconds* of market time (None: until interrupted).
 
-    *speed* is market seconds per second of wall time; 0 is as fast as possible, which needs *seconds*.
+    *speed* is market seconds per second of *clock* (the wall's); 0 is as fast as possible, which needs *seconds*.
     """
     if seconds is None and speed <= 0:
         raise ConfigError("as fast as possible needs an end: give --seconds, or --speed real")
     span_ns = round(seconds * 1e9) if seconds is not None else 0
-    session = Session("paper", config, plugins, None, folder, span_ns, record_inputs=folder is not None)
-    if prepared is not None:
-        prepared(session)
+    session = Session(
+        "paper", config, plugins, None, folder, span_ns, record_inputs=folder is not None, recorder=recorder
+    )
     until_ns = session.start_ns + span_ns if span_ns else NEVER
-    with interruptible(session):
-        with session.contained():
-            if speed > 0:
-                anyio.run(session.run_paced, until_ns, speed, watcher)
-            else:
-                session.run_through(until_ns, watcher)
-        return session.finish()
+    driver: Driver = Paced(speed, watcher, clock or WallClock()) if speed > 0 else Max(watcher)
+    return drive(session, until_ns, driver, prepared)

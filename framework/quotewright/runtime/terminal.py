@@ -135,7 +135,7 @@ class Progress(Display):
 
 def progress_line(session: Session, seconds: float) -> str:
     """Return the line of progress after *seconds* of wall time."""
-    end_ns = session.wired.market.end_ns
+    end_ns = session.end_ns
     done_ns = session.now_ns - session.start_ns
     span_ns = end_ns - session.start_ns
     is_open = span_ns > 10**18
