@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from quotewright.config.units import Bps, Duration
+from quotewright.config.units import Bps, Duration, Percent
 from quotewright.errors import ConfigError
 from quotewright.model.cards import FeeTier, load_card
-from quotewright.plugin.settings import between, configured, setting
-from quotewright_simexchange.latency import ConstantLatency, InterpolatedLatency, LatencyModel
+from quotewright.plugin.settings import at_least, between, configured, positive, setting
+from quotewright_simexchange.latency import ConstantLatency
+from quotewright_simexchange.latency_table import LatencyTable
 from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, OrdersQueue, PowerQueue, QueueModel
 from quotewright_simexchange.matching.replay import ReplayVenue
+from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
     from quotewright.wiring import VenueContext
@@ -40,40 +41,27 @@ class QueueTable:
 
 
 @configured
-class LatencyTable:
-    """``latency``: how long commands and reports are under way."""
+class TakingTable:
+    """``taking``: how much of the displayed depth a crossing order gets, and how well."""
 
-    model: Literal["constant", "interpolated"] = setting(default="constant", doc="latency model")
-    entry: Duration | int = setting(default="5ms", doc="time from here to the venue; a bare number is nanoseconds")
-    response: Duration | int = setting(default="5ms", doc="time from the venue back here; a bare number is nanoseconds")
-    file: str = setting(default="", doc="interpolated: CSV of request_ns,venue_ns,response_ns; venue_ns 0: refused")
+    haircut: Percent = setting(
+        default="0%", doc="share of each displayed size that is not there when we come", check=between(0, 1)
+    )
+    decay: Decimal = setting(
+        default=Decimal(0), doc="how much more leaves a level for each lot taken from it", check=at_least(0)
+    )
+    impact: Bps = setting(
+        default="0 bps", doc="by how much a fill is worse once an order has taken impact_size", check=at_least(0)
+    )
+    impact_size: Decimal = setting(
+        default=Decimal(1), doc="size, in units of the instrument, that impact is stated for", check=positive
+    )
+    impact_form: Literal["sqrt", "linear"] = setting(default="sqrt", doc="how impact grows with what an order takes")
 
-    def make(self, where: str) -> LatencyModel:
-        if self.model == "constant":
-            return ConstantLatency(int(self.entry), int(self.response))
-        if not self.file:
-            raise ConfigError(f"{where}.latency.file: an interpolated latency needs the file of its round trips")
-        return InterpolatedLatency(read_round_trips(Path(self.file), f"{where}.latency.file"))
-
-
-def read_round_trips(path: Path, where: str) -> list[tuple[int, int, int]]:
-    """Return the rows of a CSV file of round trips; ConfigError that names the line that is not one."""
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"{where}: {path} cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or (number == 1 and line.startswith("request")):
-            continue
-        try:
-            request, venue, response = (int(part) for part in line.split(","))
-        except ValueError as error:
-            raise ConfigError(
-                f"{path}:{number}: expected three whole numbers request_ns,venue_ns,response_ns, came '{line}'"
-            ) from error
-        rows.append((request, venue, response))
-    return rows
+    def make(self) -> TakingOptions:
+        """Return the options."""
+        is_linear = self.impact_form == "linear"
+        return TakingOptions(Decimal(self.haircut), self.decay, self.impact.fraction, self.impact_size, is_linear)
 
 
 @configured
@@ -86,6 +74,13 @@ class ReplaySettings:
     taker_fee: Bps | None = setting(default=None, doc="fee of taking fills; unset: card, else 0")
     card: str = setting(default="", doc="venue card whose fee tier counts where a fee is unset")
     fee_tier: str = setting(default="", doc="name of the card's fee tier; unset: its first")
+    option_fee_cap: Percent = setting(
+        default="12.5%", doc="most that a fill of an option costs, as a share of the premium", check=at_least(0)
+    )
+    taking: TakingTable = setting(factory=TakingTable, doc="what a crossing order gets of the displayed depth")
+    conflation: Duration = setting(
+        default="0ms", doc="how far apart a print and the update of its level may be told, in either order"
+    )
     unknown_side: Literal["none", "both"] = setting(
         default="none", doc="whom prints without a side help: none of our orders, or both sides"
     )
@@ -101,12 +96,15 @@ class TapeReplay(ReplayVenue):
             Decimal(0),
             Decimal(0),
             settings.unknown_side == "both",
+            conflation_ns=int(settings.conflation),
+            taking=settings.taking.make(),
+            option_fee_cap=Decimal(settings.option_fee_cap),
         )
         self.settings = settings
 
     def connect(self, context: VenueContext) -> None:
         settings = self.settings
-        self.latency = settings.latency.make(context.where)
+        self.latency = settings.latency.make(context.where, context.seed)
         maker, taker = settings.maker_fee, settings.taker_fee
         if settings.card and (maker is None or taker is None):
             tier = find_tier(context.cards.get(settings.card), settings, context.where)

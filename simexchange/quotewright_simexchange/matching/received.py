@@ -39,7 +39,8 @@ class ReceivedMarket(ReplayVenue):
         self.markets = []
         for number, instrument in enumerate(instruments):
             is_top_only = number in top_only
-            self.markets.append(Market(instrument, TopOfBook() if is_top_only else Ladder(), is_top_only))
+            book = TopOfBook() if is_top_only else Ladder()
+            self.markets.append(Market(instrument, book, is_top_only, self.taking))
         self.rows = rows
         self.tapped = rows if isinstance(rows, TapeBuffer) else None
         self.cursor = 0

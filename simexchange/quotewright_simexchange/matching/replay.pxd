@@ -7,6 +7,9 @@ cdef long long LAST_BIT, NEVER, REMEMBERED, ROW_WORDS
 
 cdef class ReplayVenue(OrderReplay):
     cdef public object latency
+    cdef public object taking
+    cdef public tuple option_cap
+    cdef public long long shift_ns
     cdef public object maker_fee
     cdef public object taker_fee
     cdef public tuple maker_rate
@@ -23,6 +26,7 @@ cdef class ReplayVenue(OrderReplay):
     cdef public long long now_ns
     cdef public long long first_ns
     cdef public object commands
+    cdef public long long command_count
     cdef public long long last_arrival_ns
     cdef public long long last_known_ns
     cdef public list reports
@@ -33,10 +37,11 @@ cdef class ReplayVenue(OrderReplay):
     cdef public set accepted
     cdef public long long oldest_accepted
     cdef public list evidence
+    cdef public object places
     cdef public str name
     @cython.locals(limit=cython.longlong)
     cpdef long long run(self, long long until_ns) except? -1
-    @cython.locals(rows=Rows, words='const long long[::1]', order='const long long[::1]', count=cython.longlong, at=cython.longlong, now=cython.longlong, first=cython.longlong, last=cython.longlong)
+    @cython.locals(rows=Rows, words='const long long[::1]', order='const long long[::1]', count=cython.longlong, at=cython.longlong, shift=cython.longlong, now=cython.longlong, first=cython.longlong, last=cython.longlong)
     cpdef bint take_rows(self, long long limit_ns) except -1
     @cython.locals(row=cython.longlong)
     cpdef bint find_next(self) except -1

@@ -5,6 +5,7 @@ Prices and sizes in here are *steps*, quantities of own orders *lots*, times int
 
 from __future__ import annotations
 
+from array import array
 from bisect import insort
 from collections import deque
 from collections.abc import Iterator
@@ -42,12 +43,14 @@ from quotewright.model.orders import (
     Rejected,
 )
 from quotewright_simexchange.latency import REFUSED, LatencyModel
+from quotewright_simexchange.matching import replay_told
 from quotewright_simexchange.matching.codes import FOK, GTC, IOC
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
 from quotewright_simexchange.matching.order_ladder import OrderLadder
 from quotewright_simexchange.matching.queues import QueueModel
 from quotewright_simexchange.matching.replay_market import Market, OwnOrder
 from quotewright_simexchange.matching.replay_orders import OrderReplay
+from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 4096
 """How many numbers of accepted orders the venue remembers at least; older ones count as used."""
+OPTION_CAP = Decimal("0.125")
 
 
 class ReplayVenue(OrderReplay):
@@ -68,6 +72,9 @@ class ReplayVenue(OrderReplay):
         taker_fee: The same of a taking fill.
         unknown_side_helps: Prints without a side help both sides, not nobody.
         fee_scale: Decimals of a fee.
+        conflation_ns: Prints and levels of one event may be told so far apart, in either order.
+        taking: What a taker gets of the displayed depth; unset: all of it, at its price.
+        option_fee_cap: Most that a fill of an option costs, as a share of the premium.
     """
 
     keeps_priority_on_reduce = True
@@ -80,9 +87,15 @@ class ReplayVenue(OrderReplay):
         taker_fee: Decimal = Decimal(0),
         unknown_side_helps: bool = False,
         fee_scale: int = 8,
+        conflation_ns: int = 0,
+        taking: TakingOptions | None = None,
+        option_fee_cap: Decimal = OPTION_CAP,
     ) -> None:
-        super().__init__(queue, unknown_side_helps)
+        super().__init__(queue, unknown_side_helps, conflation_ns)
         self.latency = latency
+        self.taking = taking or TakingOptions()
+        self.option_cap = option_fee_cap.as_integer_ratio()
+        self.shift_ns = 0
         self.fee_unit: int = 10 ** (MONEY_SCALE - fee_scale)
         self.set_fees(maker_fee, taker_fee)
         self.rows = Rows(memoryview(b"").cast("q"), 0)
@@ -95,7 +108,8 @@ class ReplayVenue(OrderReplay):
         self.next_report_ns = NEVER
         self.now_ns = 0
         self.first_ns = NEVER
-        self.commands: deque[tuple[int, Command]] = deque()
+        self.commands: deque[tuple[int, int, Command]] = deque()
+        self.command_count = 0
         self.last_arrival_ns = 0
         self.last_known_ns = 0
         self.reports: list[tuple[int, int, Report]] = []
@@ -106,6 +120,7 @@ class ReplayVenue(OrderReplay):
         self.accepted: set[int] = set()
         self.oldest_accepted = 0
         self.evidence = [0] * len(EVIDENCE)
+        self.places = array("q")
         self.name = "replay"
 
     def connect(self, context: VenueContext) -> None:
@@ -146,7 +161,10 @@ class ReplayVenue(OrderReplay):
                     f"{instrument.name}: the tape holds only single orders of it; choose queue model 'orders'"
                 )
             book = OrderLadder() if is_by_order else TopOfBook() if is_top_only else Ladder()
-            self.markets.append(Market(instrument, book, is_top_only and not is_by_order))
+            self.markets.append(Market(instrument, book, is_top_only and not is_by_order, self.taking))
+        self.latency.attach(tape)
+        # Market data that comes later by so much is the same as a venue that is ahead of its tape by so much.
+        self.shift_ns = self.latency.feed_ns
         self.windows = tape.event_windows()
         self.next_window()
         self.first_ns = self.next_row_ns
@@ -193,6 +211,7 @@ class ReplayVenue(OrderReplay):
         order = self.order
         count = self.row_count
         at = self.cursor
+        shift = self.shift_ns
         now = self.next_row_ns
         while True:
             first = order[at]
@@ -207,7 +226,7 @@ class ReplayVenue(OrderReplay):
                 now = NEVER
                 break
             first = order[at]
-            now = words[first * ROW_WORDS]
+            now = words[first * ROW_WORDS] - shift
             if now > limit_ns or now > self.next_report_ns:
                 break
         self.cursor = at
@@ -221,7 +240,7 @@ class ReplayVenue(OrderReplay):
         self.next_row_ns = NEVER
         if self.cursor < self.row_count:
             row = self.order[self.cursor]
-            self.next_row_ns = self.rows.words[row * ROW_WORDS]
+            self.next_row_ns = self.rows.words[row * ROW_WORDS] - self.shift_ns
         return True
 
     # Fills.
@@ -239,18 +258,20 @@ class ReplayVenue(OrderReplay):
             market.position_lots += lots if order.side == BUY else -lots
             self.fill_count += 1
             self.evidence[kind] += 1
+            if kind != TAKEN:
+                self.keep_place(order)
             self.report(
                 Fill(
                     order_number=order.number,
                     event_ns=now_ns,
-                    receive_ns=self.known_at(now_ns),
+                    receive_ns=self.known_at(now_ns, order.number),
                     fill_id=f"{self.name}-{self.fill_count}",
                     price_ticks=price_ticks,
                     quantity_lots=lots,
                     leaves_lots=order.leaves_lots,
                     is_maker=kind != TAKEN,
                     fee=self.fee(market, price_ticks, lots, kind != TAKEN),
-                    fee_currency=market.instrument.settle or market.instrument.quote,
+                    fee_currency=market.money.quote if market.money is not None else market.instrument.quote,
                 )
             )
         if order.leaves_lots == 0:
@@ -260,15 +281,19 @@ class ReplayVenue(OrderReplay):
         return True
 
     def fee(self, market: Market, price_ticks: int, lots: int, is_maker: bool) -> int:
-        """Return the fee of a fill in quote money: charges rounded up at the fee's scale, rebates toward zero."""
+        """Return the fee of a fill in the settlement currency, see :class:`~.replay_money.FillMoney`."""
         rate: tuple[int, int] = self.maker_rate if is_maker else self.taker_rate
-        if rate[0] == 0 or market.unit is None:
+        if rate[0] == 0 or market.money is None:
             return 0
-        value: int = price_ticks * market.tick_steps * lots * market.lot_steps * market.unit
-        unit: int = rate[1] * self.fee_unit
-        if rate[0] > 0:
-            return -(-value * rate[0] // unit) * self.fee_unit
-        return -(value * -rate[0] // unit) * self.fee_unit
+        price: int = price_ticks * market.tick_steps
+        return market.money.fee(price, lots * market.lot_steps, rate, self.fee_unit, self.option_cap, market.underlying)
+
+    def keep_place(self, order: OwnOrder) -> bool:
+        """Keep where a resting order stood when it joined, and when the market told what fills it now."""
+        ahead = order.met if order.met >= 0 else order.ahead + (order.ahead_part > 0.0)
+        order.met = -1
+        self.places.extend((order.number, order.joined, -1 if order.is_blind else ahead))
+        return True
 
     def leave(self, market: Market, order: OwnOrder) -> bool:
         """Take an order that has ended out of the book."""
@@ -283,7 +308,7 @@ class ReplayVenue(OrderReplay):
             Canceled(
                 order_number=order.number,
                 event_ns=now_ns,
-                receive_ns=self.known_at(now_ns),
+                receive_ns=self.known_at(now_ns, order.number),
                 reason=reason,
                 leaves_lots=order.leaves_lots,
             )
@@ -293,16 +318,22 @@ class ReplayVenue(OrderReplay):
     # Commands.
 
     def submit(self, command: Command, now_ns: int) -> bool:
-        arrival = self.latency.arrival_ns(now_ns)
+        latency = self.latency
+        shift = self.shift_ns
+        key = 4 * command.order_number + (
+            0 if isinstance(command, NewOrder) else 1 if isinstance(command, CancelOrder) else 2
+        )
+        arrival = latency.arrival_ns(now_ns + shift, key)
         if arrival == REFUSED:
-            self.refuse(command, "overload", now_ns, self.latency.refusal_ns(now_ns))
+            self.refuse(command, "overload", now_ns, latency.refusal_ns(now_ns + shift, key) - shift)
             return True
         # One session: a command never overtakes the one before it, nor the market that has passed.
-        arrival = max(arrival, self.last_arrival_ns, self.now_ns)
-        self.last_arrival_ns = arrival
-        self.commands.append((arrival, command))
-        if self.next_command_ns == NEVER:
-            self.next_command_ns = arrival
+        arrival = max(arrival - shift, self.last_arrival_ns, self.now_ns)
+        self.command_count += 1
+        if latency.keeps_order:
+            self.last_arrival_ns = arrival
+        insort(self.commands, (arrival, self.command_count, command))
+        self.next_command_ns = self.commands[0][0]
         return True
 
     def take_reports(self, now_ns: int) -> list[Report]:
@@ -314,9 +345,9 @@ class ReplayVenue(OrderReplay):
         self.next_report_ns = reports[0][0] if reports else NEVER
         return taken
 
-    def known_at(self, venue_ns: int) -> int:
-        """Return when a report of *venue_ns* is known here; reports of one session arrive in order."""
-        known = self.latency.known_ns(venue_ns)
+    def known_at(self, venue_ns: int, number: int) -> int:
+        """Return when a report on order *number* is known here; reports of one session arrive in order."""
+        known = self.latency.known_ns(venue_ns + self.shift_ns, 4 * number + 3) - self.shift_ns
         if known > self.last_known_ns:
             self.last_known_ns = known
         return self.last_known_ns
@@ -349,18 +380,18 @@ class ReplayVenue(OrderReplay):
 
     def take_command(self) -> bool:
         """Let the next command act at its time of arrival."""
-        now, command = self.commands.popleft()
+        now, _, command = self.commands.popleft()
         self.next_command_ns = self.commands[0][0] if self.commands else NEVER
         self.now_ns = now
         if isinstance(command, NewOrder):
             reason, text = self.check_new(command)
             if reason:
-                return self.refuse(command, reason, now, self.known_at(now), text)
+                return self.refuse(command, reason, now, self.known_at(now, command.order_number), text)
             return self.place(command, now)
         order = self.open.get(command.order_number)
         if order is None:
             reason = "order_closed" if self.was_accepted(command.order_number) else "unknown_order"
-            return self.refuse(command, reason, now, self.known_at(now))
+            return self.refuse(command, reason, now, self.known_at(now, command.order_number))
         market = self.home[command.order_number]
         if isinstance(command, CancelOrder):
             return self.end(market, order, "user", now)
@@ -386,7 +417,7 @@ class ReplayVenue(OrderReplay):
         if not 0 <= command.instrument < len(self.markets):
             return "venue", f"there is no instrument {command.instrument} on this tape"
         market: Market = self.markets[command.instrument]
-        if market.unit is None:
+        if market.money is None:
             return "venue", market.trouble
         if command.side not in (BUY, SELL) or command.time_in_force not in (GTC, IOC, FOK):
             return "bad_flags", ""
@@ -417,15 +448,14 @@ class ReplayVenue(OrderReplay):
             return "min_qty"
         if instrument.max_quantity_steps and size > instrument.max_quantity_steps:
             return "max_qty"
-        if is_market or not market.min_notional or market.unit is None:
+        if is_market or market.money is None:
             return ""
-        if price_ticks * market.tick_steps * size * market.unit < market.min_notional:
-            return "min_notional"
-        return ""
+        price: int = price_ticks * market.tick_steps
+        return "min_notional" if market.money.is_too_small(price, size) else ""
 
     def is_crossing(self, market: Market, side: int, price: int) -> bool:
         """Return whether displayed quantity that we have not taken stands at *price* or better."""
-        return market.takeable(side, price, 1) > 0
+        return market.is_reached(side, price)
 
     def place(self, command: NewOrder, now_ns: int) -> bool:
         """Accept a new order, let it take, and let the rest rest."""
@@ -435,7 +465,7 @@ class ReplayVenue(OrderReplay):
             Accepted(
                 order_number=command.order_number,
                 event_ns=now_ns,
-                receive_ns=self.known_at(now_ns),
+                receive_ns=self.known_at(now_ns, command.order_number),
                 venue_order_id=str(command.order_number),
             )
         )
@@ -463,17 +493,11 @@ class ReplayVenue(OrderReplay):
         if market.in_gap:
             return False
         taken = market.taken_offers if order.side == BUY else market.taken_bids
-        for price, size in market.opposite(order.side, order.price):
-            lots = min(order.leaves_lots, market.left_at(order.side, price, size) // market.lot_steps)
-            if lots <= 0:
-                continue
+        for price, ticks, lots in market.plan(order.side, order.price, order.leaves_lots):
             before = order.leaves_lots
-            # A level between two of today's ticks is rounded against us.
-            ticks = price // market.tick_steps
-            if order.side == BUY and ticks * market.tick_steps < price:
-                ticks += 1
             self.fill(market, order, ticks, lots, TAKEN, now_ns)
-            taken[price] = taken.get(price, 0) + (before - order.leaves_lots) * market.lot_steps
+            gone = self.taking.gone((before - order.leaves_lots) * market.lot_steps)
+            taken[price] = taken.get(price, 0) + gone
             if order.number not in self.open:
                 break
         market.watch()
@@ -490,7 +514,7 @@ class ReplayVenue(OrderReplay):
         if not reason and not keeps and order.post_only and self.is_crossing(market, order.side, price):
             reason = "post_only"
         if reason:
-            return self.refuse(command, reason, now_ns, self.known_at(now_ns))
+            return self.refuse(command, reason, now_ns, self.known_at(now_ns, order.number))
         if not keeps:
             market.unrest(order)
         order.price = price
@@ -501,7 +525,7 @@ class ReplayVenue(OrderReplay):
             Amended(
                 order_number=order.number,
                 event_ns=now_ns,
-                receive_ns=self.known_at(now_ns),
+                receive_ns=self.known_at(now_ns, order.number),
                 price_ticks=order.price_ticks,
                 quantity_lots=order.quantity_lots,
                 leaves_lots=order.leaves_lots,
@@ -524,39 +548,18 @@ class ReplayVenue(OrderReplay):
             return -1.0
         return order.ahead + order.ahead_part
 
+    def queue_places(self) -> list[tuple[int, int, int]]:
+        """Return ``(order number, joined, ahead)`` in size steps of each fill of a resting order, oldest first.
+
+        *joined* stood ahead when the order joined its price, *ahead* still did when the market told what filled it; -1:
+        unknown.
+        """
+        return replay_told.places(self)
+
     def figures(self) -> dict[str, Any]:
         """Return counts for the report: fills by evidence, gaps, prints that nobody could use."""
-        span = self.now_ns - self.first_ns if self.now_ns > self.first_ns else 0
-        shares = {}
-        for market in self.markets:
-            gap_ns = market.gap_ns + (self.now_ns - market.gap_began_ns if market.in_gap else 0)
-            shares[market.instrument.name] = round(gap_ns / span, 9) if span else 0.0
-        unknown = sum(market.by_order.unknown_orders for market in self.markets if market.by_order is not None)
-        by_order = {"unknown_orders": unknown} if self.queue.wants_orders() else {}
-        return {
-            "fills": self.fill_count,
-            "fills_by_evidence": dict(zip(EVIDENCE, self.evidence, strict=True)),
-            "gap_share": shares,
-            "prints_in_gap": self.prints_in_gap,
-            "orders_through_gap": self.orders_through_gap,
-            "unknown_side_prints": self.unknown_side_prints,
-            "queue": self.queue.describe(),
-            "latency": self.latency.describe(),
-            "maker_fee": str(self.maker_fee),
-            "taker_fee": str(self.taker_fee),
-            **by_order,
-        }
+        return replay_told.figures(self)
 
     def assumptions(self) -> list[str]:
         """Return what this venue takes for granted, one sentence each."""
-        helped = "help both sides" if self.unknown_side_helps else "help nobody"
-        return [
-            "Recorded data does not react to our orders: no market impact, and nobody reacts to our quotes.",
-            f"Queue model: {self.queue.describe()}; a resting order joins behind all displayed quantity.",
-            f"Latency model: {self.latency.describe()}.",
-            f"Fees: maker {self.maker_fee}, taker {self.taker_fee} of the value, charged in the quote currency.",
-            f"Prints without a side {helped}.",
-            "During a gap orders stay and nothing fills; an order that the snapshot after it crosses counts as filled "
-            "at its own price.",
-            "Balances are not checked, and own orders do not meet each other.",
-        ]
+        return replay_told.assumptions(self)

@@ -15,6 +15,9 @@ cdef class OwnOrder:
     cdef public long long ahead
     cdef public double ahead_part
     cdef public long long arrived
+    cdef public long long joined
+    cdef public long long met
+    cdef public double moved
     cdef public bint is_blind
     cdef public bint post_only
     cdef public bint reduce_only
@@ -24,6 +27,8 @@ cdef class OwnLevel:
     cdef public long long price
     cdef public long long displayed
     cdef public long long printed
+    cdef public long long gone
+    cdef public long long gone_ns
     cdef public list orders
 
 cdef class Market:
@@ -45,9 +50,10 @@ cdef class Market:
     cdef public long long gap_began_ns
     cdef public long long gap_ns
     cdef public long long position_lots
-    cdef public object unit
+    cdef public object taking
+    cdef public long long underlying
+    cdef public object money
     cdef public str trouble
-    cdef public object min_notional
     @cython.locals(taken=dict)
     cpdef bint refresh(self, int side, long long price) except -1
     @cython.locals(bids=list, offers=list, has_taken=cython.bint, lowest=cython.longlong, highest=cython.longlong, level=OwnLevel)

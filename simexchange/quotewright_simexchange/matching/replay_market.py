@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
 from quotewright.kernel.book import BookModel
-from quotewright.kernel.codes import BID, BUY, MONEY_SCALE, NEVER, OFFER
-from quotewright.kernel.portfolio import money_unit
+from quotewright.kernel.codes import BID, BUY, NEVER, OFFER
 from quotewright_simexchange.matching.order_ladder import OrderLadder
+from quotewright_simexchange.matching.replay_money import FillMoney
+from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
@@ -21,7 +22,9 @@ class OwnOrder:
     """One of our orders at the venue. ``ahead`` whole steps and ``ahead_part`` of a step stand in front of it.
 
     ``is_blind``: it joined where the data did not say what is displayed; the first size seen there is ahead of it.
-    ``arrived`` is its place among the orders of a market that is replayed order by order.
+    ``arrived`` is its place among the orders of a market that is replayed order by order. ``joined`` stood ahead when
+    it joined, ``met`` when the print that fills it was told (-1: see ``ahead``). ``moved`` is how far the last decrease
+    of its level brought it forward; -1 if it was not there then.
     """
 
     def __init__(self, number: int, side: int, price: int, price_ticks: int, quantity_lots: int) -> None:
@@ -34,27 +37,36 @@ class OwnOrder:
         self.ahead = 0
         self.ahead_part = 0.0
         self.arrived = 0
+        self.joined = 0
+        self.met = -1
+        self.moved = -1.0
         self.is_blind = False
         self.post_only = False
         self.reduce_only = False
 
 
 class OwnLevel:
-    """A price at which we rest: what was displayed there last, and what printed since."""
+    """A price at which we rest: what was displayed there last, what printed since, and what left at the last update
+    (``gone``, at ``gone_ns``) that no print has explained yet."""
 
     def __init__(self, side: int, price: int, displayed: int) -> None:
         self.side = side
         self.price = price
         self.displayed = displayed
         self.printed = 0
+        self.gone = 0
+        self.gone_ns = 0
         self.orders: list[OwnOrder] = []
 
 
 class Market:
     """One instrument at the venue: the displayed book, where we rest in it, and what we took out of it."""
 
-    def __init__(self, instrument: Instrument, book: BookModel, is_top_only: bool) -> None:
+    def __init__(
+        self, instrument: Instrument, book: BookModel, is_top_only: bool, taking: TakingOptions | None = None
+    ) -> None:
         self.instrument = instrument
+        self.taking = taking or TakingOptions()
         self.book = book
         self.by_order: OrderLadder | None = book if isinstance(book, OrderLadder) else None
         self.is_top_only = is_top_only
@@ -72,24 +84,46 @@ class Market:
         self.gap_began_ns = 0
         self.gap_ns = 0
         self.position_lots = 0
-        self.unit: int | None = None
+        self.underlying = 0
+        self.money: FillMoney | None = None
         self.trouble = ""
         try:
-            self.unit = money_unit(instrument)
+            self.money = FillMoney(instrument)
         except ConfigError as error:
             self.trouble = str(error)
-        self.min_notional = 0
-        if self.unit is not None:
-            self.min_notional = int(instrument.min_notional.scaleb(MONEY_SCALE))
+
+    def plan(self, side: int, limit: int, wanted_lots: int) -> list[tuple[int, int, int]]:
+        """Return what an order of *side* for *wanted_lots* takes at *limit* or better (0 is no limit): rows of the
+        level's price, the price of the fill in ticks, and lots."""
+        found = []
+        taking = self.taking
+        taken = self.taken_offers if side == BUY else self.taken_bids
+        lots_before = 0
+        for price, size in self.opposite(side, limit):
+            lots = (taking.there(size) - taken.get(price, 0)) // self.lot_steps
+            if lots <= 0:
+                continue
+            if lots > wanted_lots - lots_before:
+                lots = wanted_lots - lots_before
+            lots_before += lots
+            worse = taking.worsening(price, lots_before * self.lot_steps, self.instrument.size_decimals)
+            # A level between two of today's ticks is rounded against us.
+            ticks = -(-(price + worse) // self.tick_steps) if side == BUY else (price - worse) // self.tick_steps
+            worst = ticks * self.tick_steps
+            if worse and (ticks <= 0 or (limit and (worst > limit if side == BUY else worst < limit))):
+                break
+            found.append((price, ticks, lots))
+            if lots_before >= wanted_lots:
+                break
+        return found
 
     def takeable(self, side: int, limit: int, wanted_lots: int) -> int:
         """Return how many lots up to *wanted_lots* can be taken at *limit* or better; 0 is no limit."""
-        found = 0
-        for price, size in self.opposite(side, limit):
-            found += self.left_at(side, price, size) // self.lot_steps
-            if found >= wanted_lots:
-                return wanted_lots
-        return found
+        return sum(lots for _, _, lots in self.plan(side, limit, wanted_lots))
+
+    def is_reached(self, side: int, limit: int) -> bool:
+        """Return whether an order of *side* at *limit* would reach displayed quantity that we have not taken."""
+        return any(self.left_at(side, price, size) >= self.lot_steps for price, size in self.opposite(side, limit))
 
     def opposite(self, side: int, limit: int) -> list[tuple[int, int]]:
         """Return the displayed levels that an order of *side* may take from, best first."""
@@ -139,6 +173,7 @@ class Market:
         levels[place].orders.append(order)
         order.ahead = displayed
         order.ahead_part = 0.0
+        order.moved = -1.0
         order.is_blind = self.in_gap
         if self.by_order is not None:
             order.arrived = self.by_order.arrive()
@@ -146,6 +181,7 @@ class Market:
             best = book.best_bid if order.side == BUY else book.best_offer
             if best == 0 or (order.price < best if order.side == BUY else order.price > best):
                 order.is_blind = True
+        order.joined = -1 if order.is_blind else displayed
         return self.watch()
 
     def unrest(self, order: OwnOrder) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from quotewright.kernel.codes import (
     BID,
     GAP,
+    INDEX,
     OFFER,
     ORDER_ADD,
     ORDER_DELETE,
@@ -12,6 +13,7 @@ from quotewright.kernel.codes import (
     ROW_WORDS,
     SIDE_SHIFT,
     SNAPSHOT_BEGIN,
+    UNDERLYING,
 )
 from quotewright.kernel.rows import Rows
 from quotewright_simexchange.matching.evidence import AFTER_GAP, ARRIVED, AT_PRICE, THROUGH
@@ -71,6 +73,8 @@ class OrderReplay(MarketReplay):
                 if not market.in_gap:
                     market.in_gap = True
                     market.gap_began_ns = now_ns
+            elif kind == UNDERLYING or kind == INDEX:  # noqa: SIM109
+                market.underlying = words[at + 2]
             at += ROW_WORDS
         if is_touched:
             book.end_message(had_snapshot, has_gap)
@@ -122,13 +126,16 @@ class OrderReplay(MarketReplay):
                 if was_gap:
                     self.orders_through_gap += len(level.orders)
                 for own in level.orders:
-                    if own.is_blind:
+                    was_blind = own.is_blind
+                    if was_blind:
                         own.is_blind = False
                         own.arrived = book.arrive()
                     own.ahead = 0
                     for order in book.orders.values():
                         if order.side == level.side and order.price == level.price and order.arrived < own.arrived:
                             own.ahead += order.open_size
+                    if was_blind:
+                        own.joined = own.ahead
         kind = AFTER_GAP if was_gap else ARRIVED
         if book.best_bid > 0:
             self.arrive(market, BID, book.best_bid, kind, now_ns)

@@ -5,13 +5,14 @@ from quotewright.kernel.venue cimport Venue
 from quotewright_simexchange.matching.queues cimport QueueModel
 from quotewright_simexchange.matching.replay_market cimport Market, OwnLevel, OwnOrder
 
-cdef int BEST_QUOTE, BID, BUY, GAP, LEVEL_DELETE, LEVEL_SET, NO_SIDE, OFFER, SELL, SNAPSHOT_BEGIN, TRADE
+cdef int BEST_QUOTE, BID, BUY, GAP, INDEX, LEVEL_DELETE, LEVEL_SET, NO_SIDE, OFFER, SELL, SNAPSHOT_BEGIN, TRADE, UNDERLYING
 cdef long long FLAG_SHIFT, INSTRUMENT_SHIFT, NO_MARKET, ROW_WORDS, SIDE_SHIFT
 cdef int AFTER_GAP, ARRIVED, AT_PRICE, THROUGH
 
 cdef class MarketReplay(Venue):
     cdef public QueueModel queue
     cdef public bint unknown_side_helps
+    cdef public long long conflation_ns
     cdef public list markets
     cdef public long long unknown_side_prints
     cdef public long long prints_in_gap
@@ -23,8 +24,10 @@ cdef class MarketReplay(Venue):
     cpdef bint see_trade(self, Market market, long long word, long long price, long long size, long long now_ns) except -1
     @cython.locals(level=OwnLevel)
     cpdef bint print_on(self, Market market, list levels, long long price, long long size, long long now_ns) except -1
-    @cython.locals(filled=cython.longlong, order=OwnOrder, excess=cython.longlong, lots=cython.longlong)
+    @cython.locals(told=cython.longlong, filled=cython.longlong, order=OwnOrder, excess=cython.longlong, lots=cython.longlong)
     cpdef bint print_at(self, Market market, OwnLevel level, long long size, long long now_ns) except -1
+    @cython.locals(told=cython.longlong, order=OwnOrder, back=cython.double, ahead=cython.double)
+    cpdef long long take_back(self, OwnLevel level, long long size, long long now_ns) except -1
     @cython.locals(levels=list, level=OwnLevel)
     cpdef bint see_level(self, Market market, int side, long long price, long long size, long long now_ns) except -1
     @cython.locals(taken=dict, level=OwnLevel)
@@ -32,11 +35,14 @@ cdef class MarketReplay(Venue):
     @cython.locals(was_gap=cython.bint, book=BookModel, levels=list, level=OwnLevel, kind=cython.int)
     cpdef bint see_snapshot(self, Market market, long long now_ns) except -1
     @cython.locals(best=cython.longlong, size=cython.longlong)
-    cpdef bint see_snapshot_level(self, Market market, OwnLevel level, bint was_gap) except -1
+    cpdef bint see_snapshot_level(self, Market market, OwnLevel level, bint was_gap, long long now_ns) except -1
     @cython.locals(levels=list, level=OwnLevel)
     cpdef bint arrive(self, Market market, int side, long long price, int kind, long long now_ns) except -1
     @cython.locals(was=cython.longlong, gone=cython.longlong, order=OwnOrder)
-    cpdef bint move_queue(self, Market market, OwnLevel level, long long size) except -1
+    cpdef bint move_queue(self, Market market, OwnLevel level, long long size, long long now_ns) except -1
+    @cython.locals(size=cython.longlong, order=OwnOrder, before=cython.double)
+    cpdef bint move_told(self, Market market, OwnLevel level, long long was, long long gone, long long now_ns) except -1
+    cpdef bint set_ahead(self, OwnOrder order, double ahead) except -1
     @cython.locals(behind=cython.double, share=cython.double, surplus=cython.double, ahead=cython.double)
     cpdef bint share(self, Market market, OwnOrder order, long long was, long long gone, long long size) except -1
     @cython.locals(order=OwnOrder)

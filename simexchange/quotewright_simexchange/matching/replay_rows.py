@@ -8,6 +8,7 @@ from quotewright.kernel.codes import (
     BUY,
     FLAG_SHIFT,
     GAP,
+    INDEX,
     INSTRUMENT_SHIFT,
     LEVEL_DELETE,
     LEVEL_SET,
@@ -19,6 +20,7 @@ from quotewright.kernel.codes import (
     SIDE_SHIFT,
     SNAPSHOT_BEGIN,
     TRADE,
+    UNDERLYING,
 )
 from quotewright.kernel.rows import Rows
 from quotewright.kernel.venue import Venue
@@ -35,12 +37,14 @@ class MarketReplay(Venue):
     Args:
         queue: Judges decreases of our levels that no print explains.
         unknown_side_helps: Prints without a side help both sides, not nobody.
+        conflation_ns: A print explains a decrease of its level that was told up to so long before it.
     """
 
-    def __init__(self, queue: QueueModel, unknown_side_helps: bool) -> None:
+    def __init__(self, queue: QueueModel, unknown_side_helps: bool, conflation_ns: int = 0) -> None:
         super().__init__()
         self.queue = queue
         self.unknown_side_helps = unknown_side_helps
+        self.conflation_ns = conflation_ns
         self.markets: list[Market] = []
         self.unknown_side_prints = 0
         self.prints_in_gap = 0
@@ -94,6 +98,8 @@ class MarketReplay(Venue):
                 if not market.in_gap:
                     market.in_gap = True
                     market.gap_began_ns = now_ns
+            elif kind == UNDERLYING or kind == INDEX:  # noqa: SIM109
+                market.underlying = words[at + 2]
             at += ROW_WORDS
         if is_book:
             market.book.apply(rows, first, last)
@@ -137,17 +143,24 @@ class MarketReplay(Venue):
 
     def print_at(self, market: Market, level: OwnLevel, size: int, now_ns: int) -> bool:
         """Share a print at our price: what exceeds the quantity ahead fills us, in the order of arrival."""
-        level.printed += size
+        told = 0
+        if level.gone > 0:
+            told = self.take_back(level, size, now_ns)
+        level.printed += size - told
         filled = 0
         for order in list(level.orders):
             if order.is_blind:
                 continue
             excess = size - order.ahead
+            if told > 0 and order.moved < 0.0:
+                excess -= told  # it joined behind what that part of the print had left
             if excess <= 0:
-                order.ahead -= size
+                order.ahead -= size if told == 0 or order.moved >= 0.0 else size - told
                 continue
+            order.met = order.ahead
             if order.ahead_part > 0.0:
                 excess -= 1
+                order.met += 1
             order.ahead = 0
             order.ahead_part = 0.0
             lots = (excess - filled) // market.lot_steps
@@ -158,6 +171,22 @@ class MarketReplay(Venue):
                 self.fill(market, order, order.price_ticks, lots, AT_PRICE, now_ns)
         return True
 
+    def take_back(self, level: OwnLevel, size: int, now_ns: int) -> int:
+        """Return how much of a print of *size* the level's last update has told already, and take back how far that
+        part of the decrease, judged as if it had been cancelled, brought our orders forward."""
+        if now_ns - level.gone_ns > self.conflation_ns:
+            level.gone = 0
+            return 0
+        told = size if size < level.gone else level.gone
+        for order in level.orders:
+            if order.moved > 0.0:
+                back = order.moved * told / level.gone
+                order.moved -= back
+                ahead = order.ahead + order.ahead_part + back
+                self.set_ahead(order, ahead)
+        level.gone -= told
+        return told
+
     def see_level(self, market: Market, side: int, price: int, size: int, now_ns: int) -> bool:
         """Let a level's new displayed size meet our orders."""
         market.refresh(side, price)
@@ -166,7 +195,7 @@ class MarketReplay(Venue):
         levels = market.bids if side == BID else market.offers
         for level in levels:
             if level.price == price:
-                self.move_queue(market, level, size)
+                self.move_queue(market, level, size, now_ns)
                 break
             if level.price < price if side == BID else level.price > price:
                 break
@@ -184,9 +213,9 @@ class MarketReplay(Venue):
             return False
         for level in list(market.bids if side == BID else market.offers):
             if level.price == price:
-                self.move_queue(market, level, size)
+                self.move_queue(market, level, size, now_ns)
             elif level.price > price if side == BID else level.price < price:
-                self.move_queue(market, level, 0)  # nobody else is left as good as we are
+                self.move_queue(market, level, 0, now_ns)  # nobody else is left as good as we are
         self.arrive(market, side, price, ARRIVED, now_ns)
         return True
 
@@ -203,7 +232,7 @@ class MarketReplay(Venue):
         book = market.book
         for levels in (market.bids, market.offers):
             for level in levels:
-                self.see_snapshot_level(market, level, was_gap)
+                self.see_snapshot_level(market, level, was_gap, now_ns)
         kind = AFTER_GAP if was_gap else ARRIVED
         if book.best_bid > 0:
             self.arrive(market, BID, book.best_bid, kind, now_ns)
@@ -212,7 +241,7 @@ class MarketReplay(Venue):
         market.watch()
         return True
 
-    def see_snapshot_level(self, market: Market, level: OwnLevel, was_gap: bool) -> bool:
+    def see_snapshot_level(self, market: Market, level: OwnLevel, was_gap: bool, now_ns: int) -> bool:
         """Let the size that a snapshot shows at our price move our orders."""
         if market.is_top_only:
             best = market.book.best_bid if level.side == BID else market.book.best_offer
@@ -223,7 +252,7 @@ class MarketReplay(Venue):
             self.orders_through_gap += len(level.orders)
             level.displayed = size
             level.printed = 0
-        self.move_queue(market, level, size)
+        self.move_queue(market, level, size, now_ns)
         return True
 
     def arrive(self, market: Market, side: int, price: int, kind: int, now_ns: int) -> bool:
@@ -236,17 +265,20 @@ class MarketReplay(Venue):
             self.fill_level(market, level, kind, now_ns)
         return True
 
-    def move_queue(self, market: Market, level: OwnLevel, size: int) -> bool:
+    def move_queue(self, market: Market, level: OwnLevel, size: int, now_ns: int) -> bool:
         """Move our orders at *level* as its displayed size becomes *size*; what printed has moved them already."""
         was = level.displayed - level.printed
         gone = was - size
         level.displayed = size
         level.printed = 0
+        if self.conflation_ns > 0:
+            return self.move_told(market, level, was, gone, now_ns)
         for order in level.orders:
             if order.is_blind:
                 order.is_blind = False
                 order.ahead = size
                 order.ahead_part = 0.0
+                order.joined = size
             elif order.ahead == 0 and order.ahead_part == 0.0:
                 continue
             elif gone > 0:
@@ -254,6 +286,42 @@ class MarketReplay(Venue):
             elif order.ahead >= size:
                 order.ahead = size
                 order.ahead_part = 0.0
+        return True
+
+    def move_told(self, market: Market, level: OwnLevel, was: int, gone: int, now_ns: int) -> bool:
+        """Move our orders as :meth:`move_queue` does, and remember how far, in case a print tells later why."""
+        size = level.displayed
+        level.gone = gone if gone > 0 else 0
+        level.gone_ns = now_ns
+        for order in level.orders:
+            before = order.ahead + order.ahead_part
+            if order.is_blind:
+                order.is_blind = False
+                order.ahead = size
+                order.ahead_part = 0.0
+                order.joined = size
+                order.moved = -1.0
+                continue
+            if gone > 0 and before > 0.0:
+                self.share(market, order, was, gone, size)
+            elif order.ahead >= size:
+                order.ahead = size
+                order.ahead_part = 0.0
+            order.moved = before - order.ahead - order.ahead_part
+            if order.moved < 0.0:
+                order.moved = 0.0
+        return True
+
+    def set_ahead(self, order: OwnOrder, ahead: float) -> bool:
+        """Let *ahead* steps, which may hold a part of one, stand in front of *order*."""
+        order.ahead = int(ahead)
+        order.ahead_part = ahead - order.ahead
+        # A part that only rounding can have left must not cost a whole step of the next print.
+        if order.ahead_part > 0.999999:
+            order.ahead += 1
+            order.ahead_part = 0.0
+        elif order.ahead_part < 0.000001:
+            order.ahead_part = 0.0
         return True
 
     def share(self, market: Market, order: OwnOrder, was: int, gone: int, size: int) -> bool:
@@ -269,14 +337,7 @@ class MarketReplay(Venue):
             ahead = order.ahead + order.ahead_part - (1.0 - share) * gone + surplus
             if ahead < 0.0:
                 ahead = 0.0
-            order.ahead = int(ahead)
-            order.ahead_part = ahead - order.ahead
-            # A part that only rounding can have left must not cost a whole step of the next print.
-            if order.ahead_part > 0.999999:
-                order.ahead += 1
-                order.ahead_part = 0.0
-            elif order.ahead_part < 0.000001:
-                order.ahead_part = 0.0
+            self.set_ahead(order, ahead)
         if order.ahead >= size:
             order.ahead = size
             order.ahead_part = 0.0

@@ -15,10 +15,10 @@ from tests.simexchange.replay.support import PERP, Desk, Recording
 class Hasty(LatencyModel):
     """The first command takes ten, every later one takes one."""
 
-    def arrival_ns(self, sent_ns: int) -> int:
+    def arrival_ns(self, sent_ns: int, key: int = 0) -> int:
         return sent_ns + (10 if sent_ns <= 1 else 1)
 
-    def known_ns(self, venue_ns: int) -> int:
+    def known_ns(self, venue_ns: int, key: int = 0) -> int:
         return venue_ns
 
     def describe(self) -> str:

@@ -43,9 +43,9 @@ class PrintTwice(ReplayVenue):
 class SharedTwice(ReplayVenue):
     """Counts a print again in the level update that tells of it."""
 
-    def move_queue(self, market: Market, level: OwnLevel, size: int) -> bool:
+    def move_queue(self, market: Market, level: OwnLevel, size: int, now_ns: int) -> bool:
         printed = level.printed
-        super().move_queue(market, level, size)
+        super().move_queue(market, level, size, now_ns)
         for order in level.orders:
             order.ahead = max(0, order.ahead - printed)
         return True
@@ -72,7 +72,7 @@ class Instant(ReplayVenue):
     def submit(self, command: object, now_ns: int) -> bool:
         super().submit(command, now_ns)
         self.next_command_ns = now_ns
-        self.commands[-1] = (now_ns, command)
+        self.commands[-1] = (now_ns, self.command_count, command)
         return True
 
 
