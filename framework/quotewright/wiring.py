@@ -463,7 +463,8 @@ class _StrategyMaker:
         made = []
         for view, (_, venue_name, _) in zip(views, legs, strict=True):
             venue = self.venues[venue_name]
-            manager = QuoteManager(*_requote(table), bool(venue.keeps_priority_on_reduce))
+            manager = QuoteManager(0, 0, bool(venue.keeps_priority_on_reduce))
+            _tolerate(manager, table)
             made.append(Desk(table.name, strategy, view, manager, venue))
         for desk in made:
             desk.legs = made
@@ -535,17 +536,23 @@ class _StrategyMaker:
         if path[2] in ("plugin", "venue", "instrument", "legs"):
             raise ConfigError(f"{assignment}: '{path[2]}' is fixed for the run; stop it and start another")
         table = config.strategies[path[1]]
-        strategy = self.strategy(table, tuple(desk.view for desk in self.made if desk.name == table.name))
-        for desk in self.made:
-            if desk.name == table.name:
-                desk.manager.requote_ticks, desk.manager.requote_fraction_ppm = _requote(table)
+        own = [desk for desk in self.made if desk.name == table.name]
+        strategy = self.strategy(table, tuple(desk.view for desk in own))
+        with raising(table.where, "take_over()"):
+            strategy.take_over(own[0].strategy)
+        for desk in own:
+            _tolerate(desk.manager, table)
         self.config = config
         return table.name, strategy
 
 
-def _requote(table: StrategyTable) -> tuple[int, int]:
-    """Return the tolerated distance of a quote in ticks and in millionths of the spread."""
-    return table.requote.ticks, int(Decimal(str(table.requote.spread_fraction)) * 1_000_000)
+def _tolerate(manager: QuoteManager, table: StrategyTable) -> None:
+    """Tell *manager* how far from the wanted price a quote may stay: in ticks, by side, in millionths of the spread."""
+    requote = table.requote
+    manager.requote_ticks = requote.ticks
+    manager.requote_fraction_ppm = int(Decimal(str(requote.spread_fraction)) * 1_000_000)
+    manager.bid_ticks = -1 if requote.bid_ticks is None else requote.bid_ticks
+    manager.offer_ticks = -1 if requote.offer_ticks is None else requote.offer_ticks
 
 
 def _book(plugins: PluginSet, config: Config, market: Market, number: int) -> BookModel:

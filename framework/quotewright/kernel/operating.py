@@ -77,7 +77,6 @@ def change(pipeline: Pipeline, action: str, assignment: str) -> bool:
         raise ValueError("parameters cannot change: this pipeline was wired without a config")
     name, strategy = pipeline.configure(assignment)
     desk = next(desk for desk in pipeline.desks if desk.name == name)
-    strategy.take_over(desk.strategy)
     pipeline.recorder.on_operator(pipeline.now_ns, pipeline.rows_consumed, action)
     desk.change(strategy)
     first = pipeline.desks.index(desk.legs[0])

@@ -50,7 +50,8 @@ class Pipeline:
 
     ``views`` holds one view per instrument id of the source (None: not traded, not watched). The driver calls
     :meth:`start` once, then :meth:`advance` until the source ends, then :meth:`finish`. ``configure`` makes a strategy
-    anew for the operator's command ``set``: it returns the strategy's name and the strategy, or raises.
+    anew for the operator's command ``set``: it returns the strategy's name and the strategy, which has taken over from
+    the one at work, or raises.
     """
 
     def __init__(

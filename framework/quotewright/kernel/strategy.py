@@ -112,7 +112,7 @@ class Strategy:
         raise TypeError(f"{type(self).__name__} lacks on_wake()")
 
     def take_over(self, before: Strategy) -> None:
-        """Take from *before* what must outlive a change of parameters; called after :meth:`bind`.
+        """Take from *before* what must outlive a change of parameters; called after :meth:`bind`; it may raise.
 
         *before* is the strategy at work until now, with the old parameters. Signals need no help: one that is
         declared again with equal parameters is the one that was kept all along.

@@ -333,7 +333,13 @@ class Wide(Strategy):
 
 def test_a_changed_strategy_takes_over_and_its_new_period_counts():
     floor = Floor(strategies={"maker": (Wide(), 0)})
-    floor.pipeline.configure = lambda assignment: ("maker", Wide(int(assignment), 25))
+
+    def configure(assignment):
+        wide = Wide(int(assignment), 25)
+        wide.take_over(floor.desks[0].strategy)
+        return "maker", wide
+
+    floor.pipeline.configure = configure
     floor.until(35)
     assert floor.working() == ["maker buy 2@99"]
     floor.pipeline.operate("set 5", "wider")
@@ -345,7 +351,13 @@ def test_a_changed_strategy_takes_over_and_its_new_period_counts():
 
 def test_a_strategy_that_had_no_timer_gets_one_by_a_change_and_loses_it_again():
     floor = Floor(strategies={"maker": (Wide(every=0), 0)})
-    floor.pipeline.configure = lambda assignment: ("maker", Wide(1, int(assignment)))
+
+    def configure(assignment):
+        wide = Wide(1, int(assignment))
+        wide.take_over(floor.desks[0].strategy)
+        return "maker", wide
+
+    floor.pipeline.configure = configure
     floor.until(35)
     assert floor.desks[0].strategy.woken == 0
     floor.pipeline.operate("set 20", "wake up")
