@@ -1,8 +1,8 @@
 """How a person commands a run that goes on: files in a folder of the run, asked for between two inputs.
 
-A request is a file ``NUMBER.json`` in ``control/``; the run takes it, applies it to its pipeline, and leaves the answer
-as ``NUMBER.answer.json``. What was done is recorded as an input, so that the run can be replayed. Whoever may write into
-the folder of a run may command it.
+A request is a file ``NUMBER.json`` in ``control/``. The run takes it, applies it to its pipeline, and leaves the answer
+as ``NUMBER.answer.json``. What was done is recorded as an input, so that the run can be replayed. Whoever may write
+into the folder of a run may command it.
 """
 
 from __future__ import annotations
