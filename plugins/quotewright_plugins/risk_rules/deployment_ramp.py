@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from quotewright.config.units import Amount, Duration
 from quotewright.errors import ConfigError
@@ -26,6 +26,8 @@ class DeploymentRamp(RiskRule):
     a restart begins anew. Limits that are not given do not hold.
     """
 
+    example: ClassVar[dict[str, Any]] = {"size": "5 lots", "orders": 100}
+
     period: Duration = setting(default="24h", doc="how long the tighter limits hold", check=at_least(1))
     size: Amount | None = setting(default=None, doc="largest quantity or value of one order", check=positive)
     full_size: Amount | None = setting(default=None, doc="what size has grown to at the end", check=positive)
@@ -39,6 +41,8 @@ class DeploymentRamp(RiskRule):
         self._size = context.amount(self.size, "size") if self.size else None
         self._full = context.amount(self.full_size, "full_size") if self.full_size else None
         self._position = context.amount(self.position, "position") if self.position else None
+        if not (self.size or self.position or self.orders or self.instruments):
+            raise ConfigError(f"{context.where}: should limit size, position, orders or instruments; none is given")
         if self._full is not None and self._size is None:
             raise ConfigError(f"{context.where}.size: full_size says what size grows to; size is missing")
         self._begin_ns = -1

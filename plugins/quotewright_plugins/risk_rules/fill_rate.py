@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Duration, Percent
 from quotewright.errors import ConfigError
@@ -34,6 +34,8 @@ class FillRate(ScopedRule):
     With ``times`` also when they are that many times what the time of ``baseline`` before would have given, once it has
     passed and at least ``least`` fell within the window. Warns from ``warn_at`` of the limit.
     """
+
+    example: ClassVar[dict[str, Any]] = {"limit": 10}
 
     limit: int = setting(default=0, doc="executions within the window, 0 for no such limit", check=at_least(0))
     window: Duration = setting(default="10s", doc="window over which executions are counted", check=at_least(1))

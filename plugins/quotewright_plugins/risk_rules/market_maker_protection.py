@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Amount, Duration
 from quotewright.errors import ConfigError
@@ -38,6 +38,8 @@ class MarketMakerProtection(ScopedRule):
     taken from the other, ``value`` is the quantity in quote currency at its prices. A freeze of 0 lasts until the
     operator releases it. The windows of the group start anew afterwards. Quantities are in base units or lots.
     """
+
+    example: ClassVar[dict[str, Any]] = {"quantity": "10 lots"}
 
     window: Duration = setting(default="5s", doc="window over which fills are counted", check=at_least(1))
     freeze: Duration = setting(default="0s", doc="how long quotes stay away, 0 until the operator releases it")

@@ -31,9 +31,7 @@ class PriceCollar(RiskRule):
     exempts_reducing = False
     away: Percent | Bps = setting(doc="largest distance from the reference", check=positive)
     reference: Literal["mid", "last", "mark", "index"] = setting(default="mid", doc="price that orders are held to")
-    max_age: Duration = setting(
-        default="10s", doc="age of the book at which its mid is no reference any more", check=at_least(1)
-    )
+    max_age: Duration = setting(default="10s", doc="age from which the reference is none any more", check=at_least(1))
 
     def __attrs_post_init__(self) -> None:
         fraction = self.away.fraction if isinstance(self.away, Bps) else self.away

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Bps, Duration, Percent
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
@@ -25,6 +25,8 @@ class PriceMove(ScopedRule):
     window starts anew. ``reference`` is the venue's mark or index price, the last trade or the mid; without one, orders
     that do more than reduce are refused.
     """
+
+    example: ClassVar[dict[str, Any]] = {"move": "2%", "reference": "mid"}
 
     move: Percent | Bps = setting(doc="move of the reference that counts", check=positive)
     window: Duration = setting(default="10s", doc="window over which the move is taken", check=at_least(1))

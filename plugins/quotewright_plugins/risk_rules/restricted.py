@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Duration, TimeOfDay
 from quotewright.errors import ConfigError
@@ -29,6 +29,8 @@ class Restricted(RiskRule):
     A name may hold ``*``. The list of instruments is empty by default, which allows none. Hours and days are UTC; out
     of hours ``on_breach`` holds, so that no quote stands. Hours may run over midnight.
     """
+
+    example: ClassVar[dict[str, Any]] = {"instruments": ["*"], "opens": "13:00 UTC", "closes": "12:05 UTC"}
 
     instruments: tuple[str, ...] = setting(default=(), doc="instruments that may be traded, such as 'BTC-*@binance'")
     venues: tuple[str, ...] = setting(default=("*",), doc="venue tables that orders may go to")
