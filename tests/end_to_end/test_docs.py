@@ -186,7 +186,7 @@ def test_the_readme_names_everything_in_the_box() -> None:
 
 KEYS = {
     "strategies": "strategies.md",
-    "risk_rules": "risk-interface.md",
+    "risk_rules": "risk-rules.md",
     "simexchange": "local-exchange.md",
     "replay": "replay-venue.md",
 }

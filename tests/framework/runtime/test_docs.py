@@ -16,7 +16,7 @@ from quotewright.runtime.session import paper
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "simexchange" / "quotewright_simexchange" / "demo.toml"
-PAGES = {"strategies": "strategies.md", "risk_rules": "risk-interface.md"}
+PAGES = {"strategies": "strategies.md", "risk_rules": "risk-rules.md"}
 
 
 def page(name):
