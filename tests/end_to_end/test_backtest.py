@@ -122,7 +122,11 @@ def test_the_report_needs_no_network_and_shows_what_is_promised(backtested):
     for title in (
         "Price, own quotes and fills",
         "Inventory",
-        "Profit: spread, inventory, fees",
+        "Profit and where it came from",
+        "Where the profit came from",
+        "Spread captured, taken back, left",
+        "Quote uptime",
+        "Time to the first fill",
         "Drawdown",
         "Markouts",
     ):

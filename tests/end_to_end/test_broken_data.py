@@ -170,9 +170,9 @@ def test_a_run_folder_that_is_damaged_or_of_another_version_is_told(backtested, 
     assert quotewright("report", tmp_path).code == 2
     copy = tmp_path / "run"
     shutil.copytree(backtested[1], copy)
-    (copy / "summary.json").write_text('{"summary_version": 2}', encoding="utf-8")
+    (copy / "summary.json").write_text('{"summary_version": 99}', encoding="utf-8")
     ran = quotewright("report", copy)
-    assert (ran.code, "summary version 2; this program reads version 1" in ran.last) == (1, True)
+    assert (ran.code, "summary version 99; this program reads version 2" in ran.last) == (1, True)
     (copy / "summary.json").write_text('{"summary', encoding="utf-8")
     ran = quotewright("report", copy)
     assert (ran.code, "is damaged" in ran.last) == (1, True)

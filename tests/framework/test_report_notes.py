@@ -21,6 +21,7 @@ def interrupted(left_open: list[str], open_orders: int) -> dict[str, Any]:
         "feeds": {},
         "venues": {"main": {**quiet, "left_open": left_open}},
         "instruments": {},
+        "total": {"currency": "USDT", "left_out": []},
     }
 
 

@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quotewright.errors import InputError, NotFoundError
-from quotewright.kernel.codes import BUY
+from quotewright.report import plots
 from quotewright.report.feeds import feeds_section, market_of
-from quotewright.report.table import FEW_FILLS, amount, bps, fills_text, notes, number, percent, why_few_fills
+from quotewright.report.table import FEW_FILLS, notes, why_few_fills
+from quotewright.report.words import (
+    amount,
+    bps,
+    fills_text,
+    headline,
+    number,
+    percent,
+    scorecard_lines,
+    seconds,
+    totals_lines,
+)
 from quotewright.runtime.folder import REPORT, read_summary
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-    Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
-
-BID_COLOUR = "#1a7f5a"
-OFFER_COLOUR = "#c0392b"
-MID_COLOUR = "#34495e"
-TOTAL_COLOUR = "#1f3a93"
-MOST_MARKERS = 4000
+    from quotewright.report.plots import Columns
 
 STYLE = """
 :root { color-scheme: light; }
@@ -36,13 +39,16 @@ h2 { font-size: 19px; margin: 36px 0 10px; }
 h3 { font-size: 15px; margin: 18px 0 6px; }
 h4 { font-size: 14px; margin: 14px 0 4px; color: #5b6b7b; }
 .sub { color: #5b6b7b; margin: 0 0 20px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 12px; }
 .card { background: #fff; border: 1px solid #dfe5ea; border-radius: 8px; padding: 10px 14px; }
 .card b { display: block; font-size: 19px; font-variant-numeric: tabular-nums; }
 .card span { color: #5b6b7b; font-size: 13px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 12px; align-items: start; }
+.pair > * { min-width: 0; } .pair table { margin: 12px 0; width: 100%; }
 .plot { background: #fff; border: 1px solid #dfe5ea; border-radius: 8px; margin: 12px 0; padding: 6px; }
+.plot { overflow: hidden; } .figures td { white-space: nowrap; }
 table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; }
-td, th { border: 1px solid #dfe5ea; padding: 5px 12px; text-align: left; } th { background: #eef2f5; font-weight: 600; }
+td, th { border: 1px solid #dfe5ea; padding: 5px 10px; text-align: left; } th { background: #eef2f5; font-weight: 600; }
 .note { background: #fff6e0; border: 1px solid #f0d58c; border-radius: 8px; padding: 8px 14px; margin: 10px 0; }
 .bad { background: #fdecea; border-color: #f1b0a8; }
 code { font-size: 13px; overflow-wrap: anywhere; } ul { margin: 6px 0 0; }
@@ -79,6 +85,7 @@ def render(summary: dict[str, Any], columns: Columns) -> str:
     for sentence in notes(summary):
         is_bad = sentence in summary["failures"].values() or "halted" in sentence
         body.append(f'<div class="note{" bad" if is_bad else ""}">{html.escape(sentence)}</div>')
+    body.append(_totals(summary))
     for name, figures in summary["instruments"].items():
         body.append(_instrument(name, figures, _samples(columns, figures["id"]), _fills(columns, figures["id"])))
         body.append(_why(summary, figures))
@@ -107,18 +114,23 @@ def _fills(columns: Columns, number_: int) -> Columns:
 def _header(summary: dict[str, Any]) -> str:
     what = html.escape(f"{summary['verb']}{market_of(summary)}, seed {summary['seed']}")
     span = f"{summary['market_seconds']:,.1f} s of market, {summary['rows']:,} rows in {summary['wall_seconds']:,.1f} s"
+    total = summary["total"]
+    fees = None if total["fees"] is None else -float(total["fees"])
+    currency = total["currency"] or ""
     cards = [
-        ("profit after fees", amount(summary["pnl"])),
-        ("fees", amount(-float(summary["fees"]))),
+        (f"profit {currency}".rstrip(), amount(total["pnl"])),
+        ("of it spread", amount(total["pnl_spread"])),
+        ("of it inventory", amount(total["pnl_inventory"])),
+        ("of it fees", amount(fees)),
+        ("of it funding", amount(total["pnl_funding"])),
         ("fills", f"{summary['fills']:,}"),
         ("orders", f"{summary['orders']:,}"),
         ("risk state", summary["risk_state"]),
     ]
-    drawn = "".join(f'<div class="card"><span>{name}</span><b>{html.escape(value)}</b></div>' for name, value in cards)
     return (
         f"<h1>{html.escape(summary['name'])}</h1>"
         f'<p class="sub">{what}. {span}, {summary["kernels"]} kernels, quotewright {summary["version"]}.</p>'
-        f'<div class="cards">{drawn}</div>'
+        f"{_cards(cards)}"
     )
 
 
@@ -126,33 +138,134 @@ def _instrument(name: str, figures: dict[str, Any], samples: Columns, fills: Col
     scale = 10.0 ** figures["price_decimals"]
     tick = figures["tick_steps"] / scale
     lot = figures["lot_steps"] / 10.0 ** figures["size_decimals"]
-    quote = figures["quote"]
+    quote, unit = figures["quote"], figures["unit"]
     time = samples["time_ns"].astype("datetime64[ns]").astype("datetime64[ms]")
-    parts = [f"<h2>{html.escape(name)}</h2>", _figures(figures)]
+    parts = [
+        f"<h2>{html.escape(name)}</h2>",
+        '<div class="pair">',
+        _figures(figures),
+        plots.attribution(figures),
+        "</div>",
+    ]
     if len(time):
+        price_unit = figures["price_currency"]
         parts += [
-            _plot("Price, own quotes and fills", _price(time, samples, fills, scale, tick, lot), quote, 420),
-            _plot("Inventory", _inventory(time, samples, lot), "position", 240),
-            _plot("Profit: spread, inventory, fees", _profit(time, samples), quote, 320),
-            _plot("Drawdown of equity from its peak", _drawdown(time, samples), quote, 220),
+            plots.price(time, samples, fills, (scale, tick, lot), price_unit),
+            plots.inventory(time, samples, lot, unit),
+            plots.profit(time, samples, quote),
+            plots.drawdown(time, samples, quote),
         ]
-    parts.append(_plot("Markouts: how far the mid moved in our favour after a fill", _markouts(figures), "bps", 280))
-    parts.append(_quotes(figures))
+    parts += [
+        "<h3>Scorecard</h3>",
+        _cards(_scorecard_cards(figures)),
+        _table([(title, html.escape(text)) for title, text in scorecard_lines(figures)]),
+        '<div class="pair">',
+        plots.markouts(figures),
+        plots.spreads(figures),
+        "</div>",
+        _horizons(figures),
+        '<div class="pair">',
+        plots.uptime(figures),
+        plots.times_to_fill(figures),
+        "</div>",
+        _quotes(figures),
+        _payments(figures),
+    ]
     return "".join(parts)
+
+
+def _scorecard_cards(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    one, orders, quotes = headline(figures), figures["order_figures"], figures["quotes"]
+    ratio, share = orders["cancel_to_fill"], orders["fill_ratio"]
+    return [
+        ("effective spread", bps(figures["spreads"]["effective_bps"])),
+        (f"realised after {one['seconds']} s", bps(one["realised_bps"])),
+        ("adverse selection", bps(one["adverse_bps"])),
+        ("two-sided uptime", percent(quotes["two_sided_share"])),
+        ("cancels a fill", "-" if ratio is None else f"{ratio:,.1f}"),
+        ("quantity filled", "-" if share is None else percent(share)),
+        ("median time to fill", seconds(orders["seconds_to_fill"]["p50"])),
+    ]
+
+
+def _cards(cards: list[tuple[str, str]]) -> str:
+    drawn = "".join(f'<div class="card"><span>{name}</span><b>{html.escape(value)}</b></div>' for name, value in cards)
+    return f'<div class="cards">{drawn}</div>'
+
+
+def _horizons(figures: dict[str, Any]) -> str:
+    """Return markouts and spreads by horizon: of all fills, of buys, of sells, as basis points and as money."""
+    rows = []
+    for mark, spread in zip(figures["markouts"], figures["spreads"]["horizons"], strict=True):
+        cells = [
+            f"{mark['seconds']} s",
+            f"{mark['fills']:,}",
+            bps(mark["bps"]),
+            bps(mark["buys"]["bps"]),
+            bps(mark["sells"]["bps"]),
+            amount(spread["captured"]),
+            amount(mark["money"]),
+            bps(spread["effective_bps"]),
+            bps(spread["adverse_bps"]),
+            bps(spread["realised_bps"]),
+        ]
+        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+    quote = html.escape(figures["quote"])
+    heads = (
+        "after", "fills", "markout", "of buys", "of sells", f"captured, {quote}", f"markout, {quote}",
+        "effective spread", "adverse selection", "realised spread",
+    )  # fmt: skip
+    return (
+        "<h4>Spread captured and what the market took back</h4><table class='figures'><tr>"
+        + "".join(f"<th>{head}</th>" for head in heads)
+        + "</tr>"
+        + "".join(rows)
+        + "</table><p class='sub'>Markouts: move of the mid in favour of a fill, mean over fills. Spreads: twice the "
+        "distance from the mid, by value; effective less adverse is realised.</p>"
+    )
+
+
+def _payments(figures: dict[str, Any]) -> str:
+    """Return the funding and the settlements, the latest ones."""
+    payments = figures["payments"]
+    if not payments:
+        return ""
+    rows = "".join(
+        f"<tr><td>{np.datetime64(one['time_ns'], 'ns').astype('datetime64[s]')}</td><td>{one['for']}</td>"
+        f"<td>{number(one['position'])}</td><td>{float(one['rate']):.6%}</td><td>{number(one['price'])}</td>"
+        f"<td>{amount(one['amount'])}</td></tr>"
+        for one in payments[-20:]
+    )
+    return (
+        "<h4>Funding and settlements</h4><table><tr><th>time (UTC)</th><th>for</th><th>position</th><th>rate</th>"
+        f"<th>price</th><th>received, {html.escape(figures['quote'])}</th></tr>{rows}</table>"
+    )
+
+
+def _totals(summary: dict[str, Any]) -> str:
+    """Return the profits by currency, strategy and venue, where there are several."""
+    rows = [(html.escape(name), html.escape(text)) for name, text in totals_lines(summary)]
+    return f"<h2>Totals</h2>{_table(rows)}" if rows else ""
 
 
 def _figures(figures: dict[str, Any]) -> str:
     quote = html.escape(figures["quote"])
     rows = [
-        ("profit after fees", f"{amount(figures['pnl'])} {quote}"),
+        ("profit after fees and funding", f"{amount(figures['pnl'])} {quote}"),
         ("of it spread", amount(figures["pnl_spread"])),
         ("of it inventory", amount(figures["pnl_inventory"])),
         ("of it fees", amount(-float(figures["fees"]))),
+        ("of it funding", amount(figures["pnl_funding"])),
+        ("realised, unrealised", f"{amount(figures['realised'])}, {amount(figures['unrealised'])}"),
         ("profit / turnover", bps(figures["pnl_bps_of_turnover"])),
         ("fills", fills_text(figures)),
         ("turnover", f"{amount(figures['turnover'], False)} {quote}"),
-        ("position at the end", number(figures["position"])),
+        ("position at the end", f"{number(figures['position'])} {html.escape(figures['unit'])}"),
         ("prints in the market", f"{figures['trades']:,}"),
+    ]
+    rows += [
+        (f"fees in {html.escape(currency)}, not in the profit", amount(paid, False))
+        for currency, paid in figures["foreign_fees"].items()
     ]
     if figures["inferred"]:
         rows.append(("inferred from the data", html.escape(", ".join(figures["inferred"]))))
@@ -161,100 +274,6 @@ def _figures(figures: dict[str, Any]) -> str:
 
 def _table(rows: list[tuple[str, str]]) -> str:
     return "<table>" + "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows) + "</table>"
-
-
-def _plot(title: str, traces: list[Any], unit: str, height: int) -> str:
-    import plotly.graph_objects as go
-
-    figure: go.Figure = go.Figure(traces)
-    figure.update_layout(
-        title={"text": title, "font": {"size": 15}},
-        height=height,
-        margin={"l": 60, "r": 20, "t": 44, "b": 36},
-        template="plotly_white",
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        yaxis={"title": unit, "exponentformat": "none", "separatethousands": True},
-    )
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
-    return f'<div class="plot">{drawn}</div>'
-
-
-def _line(name: str, x: Any, y: Any, colour: str, **more: Any) -> Any:
-    import plotly.graph_objects as go
-
-    line = {"color": colour, "width": more.pop("width", 1.4), "shape": "hv"}
-    kind = go.Scatter if "fill" in more else go.Scattergl  # the WebGL one cannot fill below steps
-    return kind(name=name, x=x, y=y, mode="lines", line=line, **more)
-
-
-def _known(values: Any, scale: float) -> Any:
-    """Return *values* divided by *scale*, NaN where there was none (0)."""
-    return np.where(values > 0, values / scale, np.nan)
-
-
-def _price(time: Any, samples: Columns, fills: Columns, scale: float, tick: float, lot: float) -> list[Any]:
-    import plotly.graph_objects as go
-
-    traces = [
-        _line("mid", time, _known(samples["mid2"], 2 * scale), MID_COLOUR),
-        _line("own bid", time, _known(samples["own_bid_ticks"], 1 / tick), BID_COLOUR, width=1),
-        _line("own offer", time, _known(samples["own_offer_ticks"], 1 / tick), OFFER_COLOUR, width=1),
-    ]
-    for side, name, colour, symbol in (
-        (1, "buys", BID_COLOUR, "triangle-up"),
-        (2, "sells", OFFER_COLOUR, "triangle-down"),
-    ):
-        chosen = np.flatnonzero((fills["side"] == BUY) == (side == BUY))
-        chosen = chosen[:: max(1, len(chosen) // MOST_MARKERS + (len(chosen) > MOST_MARKERS))]
-        traces.append(
-            go.Scattergl(
-                name=name,
-                x=fills["time_ns"][chosen].astype("datetime64[ns]").astype("datetime64[ms]"),
-                y=fills["price_ticks"][chosen] * tick,
-                mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": 8, "line": {"width": 0.6, "color": "white"}},
-                text=[f"{quantity * lot:.8g}" for quantity in fills["quantity_lots"][chosen]],
-                hovertemplate="%{text} at %{y}",
-            )
-        )
-    return traces
-
-
-def _inventory(time: Any, samples: Columns, lot: float) -> list[Any]:
-    return [_line("position", time, samples["position_lots"] * lot, TOTAL_COLOUR, fill="tozeroy")]
-
-
-def _profit(time: Any, samples: Columns) -> list[Any]:
-    equity, spread, fees = samples["equity"], samples["spread"], samples["fees"]
-    return [
-        _line("total", time, equity, TOTAL_COLOUR, width=2.2),
-        _line("spread", time, spread, BID_COLOUR),
-        _line("inventory", time, equity + fees - spread, "#b9770e"),
-        _line("fees", time, -fees, OFFER_COLOUR),
-    ]
-
-
-def _drawdown(time: Any, samples: Columns) -> list[Any]:
-    equity = samples["equity"]
-    return [_line("drawdown", time, equity - np.maximum.accumulate(equity), OFFER_COLOUR, fill="tozeroy")]
-
-
-def _markouts(figures: dict[str, Any]) -> list[Any]:
-    import plotly.graph_objects as go
-
-    marks = figures["markouts"]
-    values = [one["bps"] for one in marks]
-    return [
-        go.Bar(
-            x=[f"{one['seconds']} s ({one['fills']:,} fills)" for one in marks],
-            y=values,
-            marker={"color": [BID_COLOUR if value is None or value >= 0 else OFFER_COLOUR for value in values]},
-            text=[bps(value) for value in values],
-            textposition="outside",
-            cliponaxis=False,
-        )
-    ]
 
 
 def _quotes(figures: dict[str, Any]) -> str:

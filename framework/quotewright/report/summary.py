@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from quotewright import __version__, binaries
+from quotewright.kernel.codes import RATE_SCALE, REFERENCE_SCALE
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import RiskState
+from quotewright.report.money import attribution, in_one_currency, share, totals
+from quotewright.report.scorecard import queue_places, scorecard
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
     from quotewright.runtime.session import Session
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
+MOST_PAYMENTS = 1000
+"""Payments told one by one in a summary, the latest ones."""
 
 
 def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
@@ -23,8 +27,11 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
     pipeline = session.pipeline
     gate = session.wired.gate
     views = session.wired.views
-    instruments = {view.instrument.name: _instrument(session, view) for view in views}
+    places = queue_places(session)
+    instruments = {view.instrument.name: _instrument(session, view, places) for view in views}
     figures = list(instruments.values())
+    sums = totals({**one, "currency": one["quote"]} for one in figures)
+    total = in_one_currency(sums, views)
     only = figures[0] if len(figures) == 1 else None
     tape = session.wired.tape
     return {
@@ -35,8 +42,10 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
         "orders": recorder.orders,
         "fills": recorder.fill_count,
         "position": only["position"] if only else {name: one["position"] for name, one in instruments.items()},
-        "pnl": sum((one["pnl"] for one in figures), Decimal(0)),
-        "fees": sum((one["fees"] for one in figures), Decimal(0)),
+        "pnl": total["pnl"],
+        "fees": total["fees"],
+        "total": total,
+        "totals": sums,
         "rows": pipeline.rows_consumed,
         "refusals": {rule: dict(sorted(reasons.items())) for rule, reasons in sorted(gate.refusals.items())},
         "order_log_sha256": recorder.order_log_sha256,
@@ -76,11 +85,14 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
                 "wakes": desk.wakes,
                 "stopped": desk.name in recorder.failures,
                 "held_back": sum(leg.manager.held_back for leg in desk.legs),
+                "legs": [share(leg.portfolio, leg.view) for leg in desk.legs],
+                "totals": totals(share(leg.portfolio, leg.view) for leg in desk.legs),
             }
             for desk in session.wired.desks
             if desk is desk.legs[0]
         },
         "venues": {name: _venue(venue) for name, venue in session.wired.venues.items()},
+        "profit_by_venue": _by_venue(session),
         "assumptions": _assumptions(session),
         "tape": _tape(tape) if tape is not None else None,
         "kernels": binaries.form(),
@@ -89,48 +101,63 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
     }
 
 
-def _instrument(session: Session, view: View) -> dict[str, Any]:
+def _instrument(session: Session, view: View, places: dict[int, list[tuple[int, int]]]) -> dict[str, Any]:
     portfolio = view.portfolio
-    mid2 = view.known_mid2
-    total = portfolio.equity_at(mid2)
-    fees = portfolio.fees_at(mid2)
-    spread = portfolio.spread()
+    instrument = view.instrument
+    parts = attribution(portfolio, view.known_mid2)
     turnover = money(portfolio.turnover)
-    pnl = money(total)
+    is_plain = instrument.contract_size == 1 and not portfolio.is_inverse and instrument.kind != "option"
     return {
+        "kind": "inverse " + instrument.kind if portfolio.is_inverse else instrument.kind,
         "quote": portfolio.quote,
-        "unit": view.instrument.base if view.instrument.contract_size == 1 else "contracts",
+        "price_currency": portfolio.quote if instrument.kind == "option" else instrument.quote,
+        "unit": instrument.base if is_plain else "contracts",
         "fills": portfolio.fills,
         "maker_fills": portfolio.maker_fills,
-        "position": view.instrument.quantity(portfolio.position_lots),
+        "position": instrument.quantity(portfolio.position_lots),
         "average_price": portfolio.average_price(),
-        "mid": view.instrument.price_from_steps(mid2) / 2,
-        "pnl": pnl,
-        "realised": money(portfolio.realised()),
-        "unrealised": money(portfolio.unrealised_at(mid2)),
-        "pnl_spread": money(spread),
-        "pnl_inventory": money(total + fees - spread),
-        "fees": money(fees),
-        "foreign_fees": {currency: money(amount) for currency, amount in portfolio.foreign_fees().items()},
-        "bought": view.instrument.quantity(portfolio.bought_lots),
-        "sold": view.instrument.quantity(portfolio.sold_lots),
-        "turnover": turnover,
-        "pnl_bps_of_turnover": float(pnl / turnover * 10_000) if turnover else None,
-        "markouts": [
-            {"seconds": seconds, "fills": count, "bps": None if math.isnan(mean) else mean}
-            for seconds, count, mean in view.markouts.table()
+        "mid": instrument.price_from_steps(view.known_mid2) / 2,
+        **parts,
+        "funding_payments": portfolio.funding_count,
+        "payments": [
+            {
+                "time_ns": time_ns,
+                "for": what,
+                "position": instrument.quantity(lots),
+                "rate": Decimal(rate).scaleb(-RATE_SCALE),
+                "price": Decimal(price).scaleb(-REFERENCE_SCALE),
+                "amount": money(amount),
+            }
+            for time_ns, what, lots, rate, price, amount in view.payments[-MOST_PAYMENTS:]
         ],
+        "bought": instrument.quantity(portfolio.bought_lots),
+        "sold": instrument.quantity(portfolio.sold_lots),
+        "settled": instrument.quantity(portfolio.settled_lots),
+        "turnover": turnover,
+        "maker_turnover": money(portfolio.maker_turnover),
+        "pnl_bps_of_turnover": float(parts["pnl"] / turnover * 10_000) if turnover else None,
+        **scorecard(session, view, places),
         "book_messages": view.messages,
         "book_crossings": view.book.crossings,
         "trades": view.trades,
-        "printed": view.instrument.size_from_steps(view.printed_steps),
-        "quotes": session.recorder.statistics[view.instrument_id].summary(),
-        "price_decimals": view.instrument.price_decimals,
-        "tick_steps": view.instrument.tick_steps,
-        "lot_steps": view.instrument.lot_steps,
-        "size_decimals": view.instrument.size_decimals,
-        "inferred": list(view.instrument.inferred),
+        "printed": instrument.size_from_steps(view.printed_steps),
+        "price_decimals": instrument.price_decimals,
+        "tick_steps": instrument.tick_steps,
+        "lot_steps": instrument.lot_steps,
+        "size_decimals": instrument.size_decimals,
+        "inferred": list(instrument.inferred),
         "id": view.instrument_id,
+    }
+
+
+def _by_venue(session: Session) -> dict[str, dict[str, Any]]:
+    """Return profits and their parts by venue and currency."""
+    venue_of = session.wired.gate.venue_of
+    return {
+        name: totals(
+            share(view.portfolio, view) for view in session.wired.views if venue_of.get(view.instrument_id) == name
+        )
+        for name in session.wired.venues
     }
 
 
@@ -152,8 +179,31 @@ def _assumptions(session: Session) -> list[str]:
     sentences.append(
         "Spread profit is measured against the mid known when a fill became known; what remains is inventory profit."
     )
-    sentences.append("No funding, borrowing or transfer costs are counted.")
+    for view in session.wired.views:
+        sentences.extend(_payments_told(view))
+    sentences.append("No borrowing or transfer costs are counted.")
     return sentences
+
+
+def _payments_told(view: View) -> list[str]:
+    """Return how funding and expiry of an instrument were reckoned, or why they were not."""
+    name = view.instrument.name
+    if view.instrument.kind == "perp":
+        if not view.books_funding:
+            return [f"{name}: funding is what its venue reported."]
+        if view.funding_ns == 0:
+            return [f"{name}: the data tells no time of funding, so that none is counted."]
+        count = view.portfolio.funding_count
+        return [
+            f"{name}: funding was booked {count} times, each at its time, on the position known then at the last rate "
+            "and mark told before (at the mid where no mark was told); positive rates are paid by longs."
+        ]
+    if view.instrument.kind in ("future", "option"):
+        return [
+            f"{name}: at expiry the position is settled at the last index price told, without a fee; "
+            "the venue's own settlement price is often a mean of the last minutes."
+        ]
+    return []
 
 
 def _tape(tape: Any) -> dict[str, Any]:

@@ -9,6 +9,18 @@ import click
 
 from quotewright.report.feeds import feed_lines, feed_warnings
 from quotewright.report.venues import live_venues, venue_line, venue_warnings
+from quotewright.report.words import (
+    amount,
+    bps,
+    fills_text,
+    money_warnings,
+    number,
+    percent,
+    scorecard_lines,
+    totals_lines,
+)
+
+__all__ = ["amount", "notes", "print_summary"]
 
 
 def print_summary(summary: dict[str, Any]) -> None:
@@ -16,6 +28,7 @@ def print_summary(summary: dict[str, Any]) -> None:
     for name, figures in summary["instruments"].items():
         click.secho(name, bold=True)
         _print_rows(_instrument(figures))
+        _print_rows([line for line in scorecard_lines(figures) if figures["fills"] or line[0] == "quotes"])
     _print_rows(_run(summary))
     for sentence in notes(summary):
         click.echo(sentence)
@@ -37,7 +50,8 @@ def _instrument(figures: dict[str, Any]) -> list[tuple[str, ...]]:
         ("pnl", f"{amount(figures['pnl'])} {quote}"),
         ("  spread", amount(figures["pnl_spread"])),
         ("  inventory", amount(figures["pnl_inventory"])),
-        ("  fees", amount(-_float(figures["fees"]))),
+        ("  fees", amount(-float(figures["fees"]))),
+        ("  funding", amount(figures["pnl_funding"])),
         ("pnl / turnover", bps(figures["pnl_bps_of_turnover"])),
         ("turnover", f"{amount(figures['turnover'], False)} {quote}"),
     ]
@@ -55,7 +69,7 @@ def _mark(one: dict[str, Any]) -> str:
 
 def _run(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     orders = f"{summary['orders']:,} placed, {summary['cancels']:,} cancelled, {summary['amends']:,} amended"
-    rows: list[tuple[str, ...]] = [("orders", orders)]
+    rows: list[tuple[str, ...]] = [*totals_lines(summary), ("orders", orders)]
     refusals = ", ".join(f"{rule} {sum(reasons.values()):,}" for rule, reasons in summary["refusals"].items())
     rows.append(("refused by rule", refusals or "none"))
     if summary["rejects"]:
@@ -84,6 +98,7 @@ def notes(summary: dict[str, Any]) -> list[str]:
     strange = {name: count for name, count in summary["integrity"].items() if count}
     if strange:
         sentences.append("reports that do not fit: " + ", ".join(f"{name} {count}" for name, count in strange.items()))
+    sentences += money_warnings(summary)
     sentences += feed_warnings(summary)
     lived = live_venues(summary)
     sentences += [f"venue {name}: {warning}" for name, venue in lived.items() for warning in venue_warnings(venue)]
@@ -131,35 +146,3 @@ def why_few_fills(summary: dict[str, Any], figures: dict[str, Any]) -> str:
         f"{figures['fills']} fills from {summary['orders']:,} orders; {'; '.join(sides)}; {refused:,} refused by rule; "
         f"book not good {percent(quotes['stale_share'])} of the time; {figures['trades']:,} prints in the market"
     )
-
-
-def fills_text(figures: dict[str, Any]) -> str:
-    """Return how many fills there were and how many of them as maker."""
-    return f"{figures['fills']:,} ({figures['maker_fills']:,} as maker)"
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def amount(value: Any, signed: bool = True) -> str:
-    """Return money, signed with four decimals or plain with two; what rounds to nothing has no sign."""
-    text = f"{_float(value):+,.4f}" if signed else f"{_float(value):,.2f}"
-    return text if text.strip("+-0.,") else text.lstrip("+-")
-
-
-def number(value: Any) -> str:
-    """Return a quantity without needless zeros."""
-    text = f"{value:f}" if not isinstance(value, float) else f"{value:.10f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def bps(value: float | None) -> str:
-    if value is None:
-        return "-"
-    text = f"{value:+.2f}"
-    return f"{text if text.strip('+-0.') else '0.00'} bps"
-
-
-def _float(value: Any) -> float:
-    return float(value)

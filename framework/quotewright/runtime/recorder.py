@@ -15,6 +15,7 @@ import msgspec
 from quotewright.kernel.codes import BUY
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import CancelOrder, Fill, NewOrder
+from quotewright.runtime.scorecard import Scorecard
 
 if TYPE_CHECKING:
     from quotewright.kernel.orders import Order
@@ -38,11 +39,12 @@ SAMPLE_COLUMNS = (
     "equity",
     "spread",
     "fees",
+    "funding",
     "is_good",
     "risk_state",
 )
 FILL_COLUMNS = ("time_ns", "event_ns", "order_number", "side", "price_ticks", "quantity_lots", "is_maker", "mid2")
-_FLOATS = ("equity", "spread", "fees")
+_FLOATS = ("equity", "spread", "fees", "funding")
 MONEY = 1e-18
 
 
@@ -69,54 +71,6 @@ class Samples:
             self.every *= 2
 
 
-class QuoteStatistics:
-    """How a strategy's quotes stood at the sample times: shares of the samples, and distances to the touch."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self.stale = 0
-        self.quoting = [0, 0]
-        self.at_touch = [0, 0]
-        self.two_sided = 0
-        self.distance_ticks = [0.0, 0.0]
-
-    def add(self, view: View, own_bid: int, own_offer: int) -> None:
-        """Count one sample; own quotes in ticks, 0 for none."""
-        self.samples += 1
-        if not view.is_book_good:
-            self.stale += 1
-            return
-        bid, offer = view.best_bid_ticks(), view.best_offer_ticks()
-        if own_bid:
-            self.quoting[0] += 1
-            self.distance_ticks[0] += bid - own_bid
-            self.at_touch[0] += own_bid >= bid
-        if own_offer:
-            self.quoting[1] += 1
-            self.distance_ticks[1] += own_offer - offer
-            self.at_touch[1] += own_offer <= offer
-        self.two_sided += bool(own_bid and own_offer)
-
-    def summary(self) -> dict[str, Any]:
-        """Return the figures; shares are of all samples, distances the mean in ticks over the samples with a quote."""
-        count = max(1, self.samples)
-        return {
-            "samples": self.samples,
-            "stale_share": self.stale / count,
-            "two_sided_share": self.two_sided / count,
-            "bid": self._side(0, count),
-            "offer": self._side(1, count),
-        }
-
-    def _side(self, side: int, count: int) -> dict[str, float | None]:
-        quoting = self.quoting[side]
-        return {
-            "quoting_share": quoting / count,
-            "at_touch_share": self.at_touch[side] / count,
-            "distance_ticks": self.distance_ticks[side] / quoting if quoting else None,
-        }
-
-
 class RunRecorder:
     """Keeps the record of a run, in memory until :meth:`open` names a folder. It sees everything and changes nothing.
 
@@ -129,7 +83,7 @@ class RunRecorder:
         self.inputs: InputLogWriter | None = None
         self.views: tuple[View, ...] = ()
         self.samples: dict[int, Samples] = {}
-        self.statistics: dict[int, QuoteStatistics] = {}
+        self.scorecards: dict[int, Scorecard] = {}
         self.fills: dict[str, array[int]] = {}
         self.fill_count = 0
         self.fills_dropped = 0
@@ -161,7 +115,7 @@ class RunRecorder:
         """Say which views there are; called once after wiring."""
         self.views = views
         self.samples = {view.instrument_id: Samples() for view in views}
-        self.statistics = {view.instrument_id: QuoteStatistics() for view in views}
+        self.scorecards = {view.instrument_id: Scorecard() for view in views}
         self.fills = {name: array("q") for name in ("instrument", *FILL_COLUMNS)}
 
     def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
@@ -173,6 +127,9 @@ class RunRecorder:
             self._write(self.inputs.intent, now_ns, rows, command)
         if self.lost is not None and not isinstance(command, CancelOrder):
             raise self.lost  # cancels still leave, an order that is on no record does not
+        card = self.scorecards.get(command.instrument)
+        if card is not None:
+            card.orders.on_command(command, view)
         if isinstance(command, NewOrder):
             self.orders += 1
         elif isinstance(command, CancelOrder):
@@ -187,6 +144,9 @@ class RunRecorder:
             return
         view = order.view
         self.fill_count += 1
+        card = self.scorecards.get(view.instrument_id)
+        if card is not None:
+            card.orders.on_fill(now_ns, report, order)
         values = (
             view.instrument_id,
             now_ns,
@@ -236,11 +196,14 @@ class RunRecorder:
                     portfolio.equity_at(known) * MONEY,
                     portfolio.spread() * MONEY,
                     portfolio.fees_at(known) * MONEY,
+                    portfolio.funding * MONEY,
                     int(view.is_book_good),
                     view.risk_state,
                 )
             )
-            self.statistics[view.instrument_id].add(view, own_bid, own_offer)
+            card = self.scorecards[view.instrument_id]
+            card.quotes.add(view, own_bid, own_offer)
+            card.inventory.add(now_ns, portfolio.position_lots)
 
     def on_strategy_failure(self, now_ns: int, strategy: str, error: BaseException) -> None:
         """Note that a strategy raised; the pipeline has stopped it. Quitting a debugger ends the run instead."""

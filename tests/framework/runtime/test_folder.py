@@ -32,6 +32,6 @@ def test_what_a_killed_run_left_may_be_overwritten(tmp_path: Path) -> None:
 def test_a_summary_may_hold_names_that_utf_8_cannot(tmp_path: Path) -> None:
     name = b"c\xc3\xb6nfig.toml".decode("ascii", "surrogateescape")
 
-    write_summary(tmp_path, {"summary_version": 1, "config_files": [name], name: (1, None, 0.5)})
+    write_summary(tmp_path, {"summary_version": 2, "config_files": [name], name: (1, None, 0.5)})
 
     assert read_summary(tmp_path)["config_files"] == ["c\\udcc3\\udcb6nfig.toml"]

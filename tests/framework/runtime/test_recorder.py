@@ -14,7 +14,6 @@ from quotewright.runtime.recorder import (
     FILL_COLUMNS,
     MOST_SAMPLES,
     SAMPLE_COLUMNS,
-    QuoteStatistics,
     RunRecorder,
     Samples,
     own_quotes,
@@ -96,22 +95,6 @@ def test_samples_thin_out_evenly_when_they_are_full():
     assert len(times) < MOST_SAMPLES
     assert times == list(range(0, 3 * MOST_SAMPLES, 4))
     assert {len(column) for column in samples.columns.values()} == {len(times)}
-
-
-def test_quote_statistics_say_how_quotes_stood():
-    stage = Stage().quote(1, 99, 101)
-    figures = QuoteStatistics()
-    figures.add(stage.view, 99, 103)
-    figures.add(stage.view, 97, 0)
-    stage.show(Market().gap(2))
-    figures.add(stage.view, 0, 0)
-    assert figures.summary() == {
-        "samples": 3,
-        "stale_share": pytest.approx(1 / 3),
-        "two_sided_share": pytest.approx(1 / 3),
-        "bid": {"quoting_share": pytest.approx(2 / 3), "at_touch_share": pytest.approx(1 / 3), "distance_ticks": 1.0},
-        "offer": {"quoting_share": pytest.approx(1 / 3), "at_touch_share": 0.0, "distance_ticks": 2.0},
-    }
 
 
 def test_own_quotes_are_the_best_of_each_side():
