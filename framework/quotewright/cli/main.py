@@ -29,7 +29,7 @@ COMMANDS = {
     "resume": lazy("quotewright.cli.operate:resume", "Release every latch of a run that goes on."),
     "flatten": lazy("quotewright.cli.operate:flatten", "Close the positions of a run that goes on."),
     "report": lazy("quotewright.cli.run:report", "Write the report of a finished run again."),
-    "calibrate": lazy("quotewright.cli.calibrate:calibrate", "Measure a tape: volatility, spread, how far takers reach."),
+    "calibrate": lazy("quotewright.cli.calibrate:calibrate", "Measure a tape: volatility, spread, trade intensity."),
     "data": lazy("quotewright.cli.data:data", "Import recorded market data and look into tapes."),
     "config": lazy("quotewright.cli.config:config", "Check, explain and begin config files."),
     "risk": lazy("quotewright.cli.risk:risk", "Say what a risk rule would have done in a run that is over."),

@@ -11,6 +11,7 @@ cdef class TradeIntensity(Signal):
     cdef readonly bint in_bps
     cdef readonly object method
     cdef readonly long long least
+    cdef readonly long long skip
     cdef long long[::1] running
     cdef long long[::1] totals
     cdef long long[::1] slices

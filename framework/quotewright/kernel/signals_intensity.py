@@ -3,8 +3,8 @@
 An *arrival* is one taker's order: its prints bear one event time and one side. It reaches as far as its farthest print
 lies from the mid that stood before its first one. Distances are counted in bins of ``width``; ``N_j`` is how many
 arrivals reached bin *j* or farther, ``T`` the time observed, and the rate of one side at ``d = j width`` is
-``N_j / (2 T)``. The fit begins at the fullest bin *m*: nearer than the usual touch everybody is reached, and the curve
-is flat.
+``N_j / (2 T)``. The fit begins at bin *m*, the fullest one and ``skip`` more: nearer than the usual touch everybody is
+reached, and the curve is flat; where most takers go no farther than the touch, ``skip = 1`` leaves them out.
 
 ``likelihood``: with ``D`` arrivals that stopped within a bin and ``S`` the number of bin borders passed by all
 from *m* on, ``k = -ln(1 - D / (D + S)) / width``: the maximum likelihood of an exponential that is seen in bins and cut
@@ -29,8 +29,8 @@ class TradeIntensity(Signal):
     """``value`` is *k* per basis point (or price step) of distance from the mid, ``a`` is *A* per second and side.
 
     ``arrivals`` is how many arrivals the window holds, ``arrival_rate`` that per second of both sides. Slices at whose
-    end no mid was known are left out, with their time. Ready once half of the window and ``least`` arrivals from the
-    fullest bin on were seen, and *k* is positive and finite.
+    end no mid was known are left out, with their time. Ready once half of the window and ``least`` arrivals that the
+    fit goes by were seen, and *k* is positive.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class TradeIntensity(Signal):
         unit: str = "bps",
         method: str = "likelihood",
         least: int = 30,
+        skip: int = 0,
     ) -> None:
         super().__init__(window_ns, samples)
         if samples < 1 or not 1 <= bins <= 10_000 or not 0.0 < width < math.inf:
@@ -53,8 +54,8 @@ class TradeIntensity(Signal):
             raise ValueError(f"TradeIntensity: unit should be bps or steps, was {unit!r}")
         if method not in ("likelihood", "regression"):
             raise ValueError(f"TradeIntensity: method should be likelihood or regression, was {method!r}")
-        if least < 2:
-            raise ValueError(f"TradeIntensity: least should be 2 or more, was {least}")
+        if least < 2 or skip < 0:
+            raise ValueError(f"TradeIntensity: least should be 2 or more and skip 0 or more, were {least} and {skip}")
         self.unit = f"1 / {'bps' if unit == 'bps' else 'price step'}"
         self.time_base_ns = SECOND_NS
         self.wants_trades = True
@@ -63,6 +64,7 @@ class TradeIntensity(Signal):
         self.in_bps = unit == "bps"
         self.method = method
         self.least = least
+        self.skip = skip
         self.running = array("q", bytes(8 * (bins + 1)))
         self.totals = array("q", bytes(8 * (bins + 1)))
         self.slices = array("q", bytes(8 * (bins + 1) * samples))
@@ -97,7 +99,7 @@ class TradeIntensity(Signal):
         return self.arrivals / seconds if seconds > 0.0 else 0.0
 
     def parameters(self) -> tuple[object, ...]:
-        return (self.window_ns, self.samples, self.width, self.bins, self.in_bps, self.method, self.least)
+        return (self.window_ns, self.samples, self.width, self.bins, self.in_bps, self.method, self.least, self.skip)
 
     def seconds(self) -> float:
         """Return how long the window was observed."""
@@ -190,6 +192,7 @@ class TradeIntensity(Signal):
         for index in range(self.bins):
             if self.totals[index] > self.totals[fullest]:
                 fullest = index
+        fullest += self.skip
         seconds = self.seconds()
         reached = 0
         for index in range(fullest, self.bins + 1):

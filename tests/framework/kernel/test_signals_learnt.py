@@ -118,6 +118,16 @@ def test_the_fit_begins_at_the_fullest_bin():
     assert signal.a == pytest.approx(7 / 20 * 11 / 4, rel=1e-13)
 
 
+def test_takers_that_only_hit_the_touch_may_be_left_out_of_the_fit():
+    """Twenty stop at the touch, and of those that go on half stop at each further step: k = -ln(1 - 3/(3 + 1))."""
+    signal = intensity([0.5] * 20 + [1.5, 1.5, 2.5], skip=1, least=3)
+    assert signal.counts() == [20, 2, 1, 0, 0]
+    assert signal.k == pytest.approx(math.log(4), rel=1e-14)
+    assert signal.a == pytest.approx(3 / 20 * 4, rel=1e-13)
+    assert intensity(REACHES, skip=9).k == 0.0, "there is no such bin"
+    assert not intensity(REACHES, skip=9).is_ready
+
+
 def test_an_arrival_reaches_as_far_as_its_farthest_print():
     told = Told(TradeIntensity(4 * SECOND, 4, 1.0, 8, "steps"))
     told.quote(1, 98, 5, 103, 5)
@@ -285,7 +295,7 @@ def test_a_large_order_may_be_stated_by_its_size_alone():
         (lambda: TradeIntensity(SECOND, width=0.0), "width positive, were 60, 100 and 0.0"),
         (lambda: TradeIntensity(SECOND, unit="ticks"), "unit should be bps or steps, was 'ticks'"),
         (lambda: TradeIntensity(SECOND, method="guess"), "method should be likelihood or regression, was 'guess'"),
-        (lambda: TradeIntensity(SECOND, least=1), "least should be 2 or more, was 1"),
+        (lambda: TradeIntensity(SECOND, least=1), "least should be 2 or more and skip 0 or more, were 1 and 0"),
         (lambda: LiquidityRegime(SECOND, thin=0.6), "thin between 0 and 0.5, deep between 0.5 and 1"),
         (lambda: LargeOrders(SECOND, levels=0), "samples and levels should be 1 or more, were 60 and 0"),
         (lambda: LargeOrders(SECOND, multiple=0.0), "multiple or least should be positive"),
