@@ -141,7 +141,7 @@ def test_the_report_needs_no_network_and_shows_what_is_promised(backtested):
     ):
         assert words in page, words
     for seconds in (1, 5, 30, 60):
-        assert f"{seconds} s (" in page
+        assert f"<td>{seconds} s</td>" in page
     assert "fills from" in page  # why there were few, if there were
 
 
