@@ -245,6 +245,9 @@ def test_a_parameter_changes_while_the_run_goes_on(plugins, tmp_path):
     assert (before.spread.fraction, after.spread.fraction) == (Decimal("0.02"), Decimal("0.04"))
     wired.pipeline.operate("set strategies.mm.requote.ticks=7", "calmer")
     assert wired.desks[0].manager.requote_ticks == 7
+    wired.pipeline.operate("set strategies.mm.requote.offer_ticks=3", "calmer still")
+    manager = wired.desks[0].manager
+    assert (manager.requote_ticks, manager.bid_ticks, manager.offer_ticks) == (7, -1, 3)
     assert wired.desks[0].strategy.spread.fraction == Decimal("0.04")
 
 

@@ -90,6 +90,8 @@ class Requote:
     """When a working quote is moved: only if the wanted one is farther away than this."""
 
     ticks: int = setting(default=0, doc="tolerated distance in ticks", check=at_least(0))
+    bid_ticks: int | None = setting(default=None, doc="tolerated distance of bids, if another", check=at_least(0))
+    offer_ticks: int | None = setting(default=None, doc="tolerated distance of offers, if another", check=at_least(0))
     spread_fraction: float = setting(default=0.0, doc="tolerated distance as a share of the spread", check=at_least(0))
 
 

@@ -9,11 +9,13 @@ cdef long long MAX_STEPS
 cdef class QuoteManager:
     cdef public long long requote_ticks
     cdef public long long requote_fraction_ppm
+    cdef public long long bid_ticks
+    cdef public long long offer_ticks
     cdef public bint amends
     cdef readonly long long held_back
     cdef long long highest_bid_ticks
     cdef long long lowest_offer_ticks
-    @cython.locals(threshold=cython.longlong, spread=cython.longlong, cancels=list, orders=list, side=cython.longlong, quantity_lots=cython.longlong, limit_ticks=cython.longlong)
+    @cython.locals(bid_threshold=cython.longlong, offer_threshold=cython.longlong, share=cython.longlong, spread=cython.longlong, cancels=list, orders=list, side=cython.longlong, quantity_lots=cython.longlong, limit_ticks=cython.longlong)
     cpdef list reconcile(self, View view, Quotes quotes, OrderManager manager, str strategy)
     @cython.locals(levels=cython.longlong, held=list, order=Order, holder=Order, level=cython.longlong, price_ticks=cython.longlong, quantity_lots=cython.longlong, away=cython.longlong, leaves=cython.longlong)
     cpdef bint side(self, View view, int side, list wanted, long long threshold, str strategy, list cancels, list orders) except -1

@@ -20,7 +20,8 @@ class QuoteManager:
     """Keeps the working orders of one strategy at the quotes it wants, level by level.
 
     The wanted quote of level *i* belongs to the order of level *i* on its side. That order stays while its price is
-    within the threshold of the wanted one (``requote_ticks``, or that fraction of the wanted spread if it is larger)
+    within the threshold of the wanted one (``requote_ticks``, or ``bid_ticks`` and ``offer_ticks`` of the side if they
+    are not -1, or that fraction of the wanted spread if it is larger)
     and its open quantity is not above the wanted one and at least half of it. An order in flight is left alone.
     Lowering the quantity at one price is an amend where the venue keeps the place for it; anything else is a cancel
     and a new order. Surplus orders are cancelled. A quote that would meet one of our own orders, resting or wanted, is
@@ -30,6 +31,8 @@ class QuoteManager:
     def __init__(self, requote_ticks: int, requote_fraction_ppm: int, amends: bool) -> None:
         self.requote_ticks = requote_ticks
         self.requote_fraction_ppm = requote_fraction_ppm
+        self.bid_ticks = -1
+        self.offer_ticks = -1
         self.amends = amends
         self.held_back = 0
         self.highest_bid_ticks = 0
@@ -43,14 +46,17 @@ class QuoteManager:
         """
         self.highest_bid_ticks = self.farthest(view, quotes.bids, True)
         self.lowest_offer_ticks = self.farthest(view, quotes.offers, False)
-        threshold = self.requote_ticks
+        bid_threshold = self.bid_ticks if self.bid_ticks >= 0 else self.requote_ticks
+        offer_threshold = self.offer_ticks if self.offer_ticks >= 0 else self.requote_ticks
         if self.requote_fraction_ppm > 0 and quotes.bids and quotes.offers:
             spread = quotes.offers[0][0] - quotes.bids[0][0]
-            threshold = max(threshold, spread * self.requote_fraction_ppm // 1_000_000)
+            share = spread * self.requote_fraction_ppm // 1_000_000
+            bid_threshold = max(bid_threshold, share)
+            offer_threshold = max(offer_threshold, share)
         cancels: list[tuple[Command, int]] = []
         orders: list[tuple[Command, int]] = []
-        self.side(view, BUY, quotes.bids, threshold, strategy, cancels, orders)
-        self.side(view, SELL, quotes.offers, threshold, strategy, cancels, orders)
+        self.side(view, BUY, quotes.bids, bid_threshold, strategy, cancels, orders)
+        self.side(view, SELL, quotes.offers, offer_threshold, strategy, cancels, orders)
         for side, quantity_lots, limit_ticks in quotes.takes:
             if self.meets_own(view, side, limit_ticks) or self.meets_wanted(side, limit_ticks):
                 self.held_back += 1

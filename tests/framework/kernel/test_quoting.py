@@ -86,6 +86,23 @@ def test_each_side_is_held_to_the_threshold_by_itself():
     assert maker.want([(91, 2)], [(115, 2)]) == ["cancel 2", "sell 2@115"]
 
 
+SIDES = {  #            ticks of both, bids, offers; both quotes move by 3: sent
+    "one for both":      (3, -1, -1, []),
+    "bids are stricter": (3, 2, -1, ["cancel 1", "buy 2@87"]),
+    "offers only":       (0, -1, 3, ["cancel 1", "buy 2@87"]),
+    "offers stricter":   (9, -1, 0, ["cancel 2", "sell 2@107"]),
+    "nothing for bids":  (9, 0, 9, ["cancel 1", "buy 2@87"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("both", "bids", "offers", "sent"), SIDES.values(), ids=SIDES)
+def test_a_side_may_have_a_threshold_of_its_own(both, bids, offers, sent):
+    maker = Maker(requote=both)
+    maker.run.manager.bid_ticks, maker.run.manager.offer_ticks = bids, offers
+    maker.want([(90, 2)], [(110, 2)])
+    assert maker.want([(87, 2)], [(107, 2)]) == sent
+
+
 SIZES = {  #                       keeps priority  wanted  sent
     "half is enough":                (False,        4,  []),
     "less than half is not":         (False,        5,  ["cancel 1", "buy 5@99"]),
