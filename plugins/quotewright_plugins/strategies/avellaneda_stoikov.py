@@ -53,16 +53,17 @@ class AvellanedaStoikov(ModelMaker):
             self._begun_ns = before._begun_ns
 
     def centre_and_half(self, view: View) -> tuple[float, float] | None:
-        """Return the reservation price and half the optimal spread, in ticks; None until the volatility is known."""
+        """Return the reservation price and half the optimal spread, in ticks; None until all is measured."""
         mid = view.mid_ticks()
         unit = self.unit_ticks(view)
         sigma = self.volatility(view, unit)
         held = self.units_held(view)
-        if sigma is None or held is None:
+        k = self.decay(view, unit)
+        if sigma is None or held is None or k is None:
             return None
         remaining = self._horizon if self.horizon_rolls else self._remaining(view.now_ns)
         shift = reservation_price(0.0, held, self.gamma, sigma, remaining)
-        half = optimal_spread(self.gamma, sigma, remaining, self.k) * unit / 2.0
+        half = optimal_spread(self.gamma, sigma, remaining, k) * unit / 2.0
         half = max(mid * self._least / 2.0, min(mid * self._most / 2.0, half))
         return mid + shift * unit, half
 

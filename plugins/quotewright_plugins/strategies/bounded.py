@@ -35,23 +35,29 @@ class BoundedMaker(ModelMaker):
             self._room = self._limit
         self._farthest = float(self.farthest.fraction)
 
-    def distances(self, held: float, bound: float, sigma: float) -> tuple[float | None, float | None]:
+    def distances(
+        self, held: float, bound: float, sigma: float, k: float, rate: float
+    ) -> tuple[float | None, float | None]:
         """Return how far below the mid the bid and above it the offer stand, in units of price; None for no quote.
 
         Args:
             held: Inventory in units of the model, within ``[-bound, bound]``.
             bound: Largest inventory in the same units.
             sigma: Volatility in units of price per square root of a second.
+            k: Decay of the fill intensity per unit of price.
+            rate: Measured fills per second of a quote at the mid, 0 where they are not measured.
         """
         raise TypeError(f"{type(self).__name__} lacks distances()")
 
     def target(self, view: View) -> Target | None:
-        """Return the two quotes in ticks; None until the volatility is known."""
+        """Return the two quotes in ticks; None until all is measured."""
         unit = self.unit_ticks(view)
         sigma = self.volatility(view, unit)
         held = self.units_held(view)
         limit_lots = self._limit.lots(view)
-        if sigma is None or held is None or limit_lots <= 0:
+        k = self.decay(view, unit)
+        fitted = self.fitted(view, unit)
+        if sigma is None or held is None or k is None or fitted is None or limit_lots <= 0:
             return None
         if self._is_bps:
             bound = limit_lots / self._size.lots(view)
@@ -59,7 +65,7 @@ class BoundedMaker(ModelMaker):
             bound = limit_lots * self._base_per_lot
             if self._is_inverse:
                 bound /= view.mid()
-        below, above = self.distances(max(-bound, min(bound, held)), bound, sigma)
+        below, above = self.distances(max(-bound, min(bound, held)), bound, sigma, k, fitted[1])
         mid = view.mid_ticks()
         reach = mid * self._farthest
         least = mid * self._least

@@ -91,7 +91,11 @@ class Glft(BoundedMaker):
     large and volatility high; ``"spectral"`` from the eigenvector, which knows the bound.
     """
 
-    intensity: float = setting(doc="fills per second of a quote at the mid: A of A exp(-k d)", check=positive)
+    intensity: float | None = setting(
+        default=None,
+        doc="fills per second of a quote at the mid, A of A exp(-k d); measured if it is not given",
+        check=positive,
+    )
     solution: Literal["closed_form", "spectral"] = setting(
         default="closed_form", doc="the paper's approximation, or the eigenvector it approximates"
     )
@@ -99,15 +103,25 @@ class Glft(BoundedMaker):
     def bind(self, context: BindContext) -> None:
         """Begin with no solution."""
         super().bind(context)
-        self._solved: tuple[float, int] = (-1.0, 0)
+        self._solved: tuple[float, float, float, int] = (-1.0, 0.0, 0.0, 0)
         self._bids: list[float] = []
 
-    def distances(self, held: float, bound: float, sigma: float) -> tuple[float | None, float | None]:
-        """Return both distances; the eigenvector is found anew when the volatility or the bound has changed."""
+    def lacks_intensity(self) -> bool:
+        """Return whether *k* or *A* is to be measured."""
+        return self.k is None or self.intensity is None
+
+    def distances(
+        self, held: float, bound: float, sigma: float, k: float, rate: float
+    ) -> tuple[float | None, float | None]:
+        """Return both distances; the eigenvector is found anew when what was measured or the bound has changed."""
+        intensity = rate if self.intensity is None else self.intensity
+        if intensity <= 0.0:
+            return None, None
         if self.solution == "closed_form":
-            return closed_form(held, self.gamma, sigma, self.k, self.intensity)
+            return closed_form(held, self.gamma, sigma, k, intensity)
         whole = max(1, min(LARGEST_BOUND, int(bound + 0.5)))
-        if self._solved != (sigma, whole):
-            self._bids = spectral(self.gamma, sigma, self.k, self.intensity, whole)
-            self._solved = (sigma, whole)
+        known = (sigma, k, intensity, whole)
+        if self._solved != known:
+            self._bids = spectral(self.gamma, sigma, k, intensity, whole)
+            self._solved = known
         return between(self._bids, held), between(self._bids, -held)

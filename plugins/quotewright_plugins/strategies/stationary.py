@@ -55,10 +55,12 @@ class StationaryStoikov(BoundedMaker):
         default=None, doc="discount rate per second; what max_position asks for if it is not given", check=positive
     )
 
-    def distances(self, held: float, bound: float, sigma: float) -> tuple[float | None, float | None]:
+    def distances(
+        self, held: float, bound: float, sigma: float, k: float, rate: float
+    ) -> tuple[float | None, float | None]:
         """Return both distances; beyond what *omega* bounds, those of the largest inventory it allows."""
         gamma = self.gamma
-        premium = liquidity_premium(gamma, self.k)
+        premium = liquidity_premium(gamma, k)
         if self.omega is None:
             sigma = 1.0  # it falls out
             omega = natural_omega(gamma, sigma, bound)
