@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from quotewright.config.units import Bps, Duration, Percent
 from quotewright.errors import ConfigError
+from quotewright.kernel.contract_money import money
 from quotewright.model.cards import FeeTier, load_card
+from quotewright.model.fees import FeeTiers
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
 from quotewright_simexchange.latency import ConstantLatency
 from quotewright_simexchange.latency_table import LatencyTable
@@ -17,6 +19,7 @@ from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
     from quotewright.wiring import VenueContext
+    from quotewright_simexchange.matching.replay_market import Market as ReplayMarket
 
 
 @configured
@@ -74,6 +77,11 @@ class ReplaySettings:
     taker_fee: Bps | None = setting(default=None, doc="fee of taking fills; unset: card, else 0")
     card: str = setting(default="", doc="venue card whose fee tier counts where a fee is unset")
     fee_tier: str = setting(default="", doc="name of the card's fee tier; unset: its first")
+    volume_30d: Decimal | None = setting(
+        default=None,
+        doc="value traded in the 30 days before, in USD: the card's tier follows the volume",
+        check=at_least(0),
+    )
     option_fee_cap: Percent = setting(
         default="12.5%", doc="most that a fill of an option costs, as a share of the premium", check=at_least(0)
     )
@@ -101,6 +109,7 @@ class TapeReplay(ReplayVenue):
             option_fee_cap=Decimal(settings.option_fee_cap),
         )
         self.settings = settings
+        self.tiers: FeeTiers | None = None
 
     def connect(self, context: VenueContext) -> None:
         settings = self.settings
@@ -108,12 +117,43 @@ class TapeReplay(ReplayVenue):
         maker, taker = settings.maker_fee, settings.taker_fee
         if settings.card and (maker is None or taker is None):
             tier = find_tier(context.cards.get(settings.card), settings, context.where)
+            if settings.volume_30d is not None:
+                self.tiers = find_tiers(context.cards.get(settings.card), settings, context.where)
+                tier = self.tiers.tier
             maker = tier.maker if maker is None else maker
             taker = tier.taker if taker is None else taker
         self.set_fees(
             maker.fraction if maker is not None else Decimal(0), taker.fraction if taker is not None else Decimal(0)
         )
         super().connect(context)
+
+    def fee(self, market: ReplayMarket, price_ticks: int, lots: int, is_maker: bool) -> int:
+        """Return the fee of a fill, by the tier that the volume traded until today takes, and count the fill."""
+        if self.tiers is None or market.money is None:
+            return super().fee(market, price_ticks, lots, is_maker)
+        tier, settings = self.tiers.at(self.now_ns), self.settings
+        self.set_fees(
+            tier.maker.fraction if settings.maker_fee is None else settings.maker_fee.fraction,
+            tier.taker.fraction if settings.taker_fee is None else settings.taker_fee.fraction,
+        )
+        value = market.money.notional(lots * market.lot_steps, price_ticks * market.tick_steps)
+        self.tiers.add(money(value), market.instrument.quote)
+        return super().fee(market, price_ticks, lots, is_maker)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the venue counted, with the fee tier that holds at the end where it follows the volume."""
+        found = super().figures()
+        return found if self.tiers is None else {**found, "fee_tier": self.tiers.tier.name}
+
+
+def find_tiers(card: Any, settings: ReplaySettings, where: str) -> FeeTiers:
+    """Return the card's tiers, to follow the volume; ConfigError if a tier is named as well or none has a threshold."""
+    if settings.fee_tier:
+        raise ConfigError(f"{where}: fee_tier names one tier, volume_30d lets the volume choose; give one of them")
+    try:
+        return FeeTiers(load_card(card), settings.volume_30d or Decimal(0))
+    except ConfigError as error:
+        raise ConfigError(f"{where}.card: {error}") from error
 
 
 def find_tier(card: Any, settings: ReplaySettings, where: str) -> FeeTier:

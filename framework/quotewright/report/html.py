@@ -43,11 +43,12 @@ h4 { font-size: 14px; margin: 14px 0 4px; color: #5b6b7b; }
 .card { background: #fff; border: 1px solid #dfe5ea; border-radius: 8px; padding: 10px 14px; }
 .card b { display: block; font-size: 19px; font-variant-numeric: tabular-nums; }
 .card span { color: #5b6b7b; font-size: 13px; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 12px; align-items: start; }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; align-items: start; }
+@media (max-width: 960px) { .pair { grid-template-columns: 1fr; } }
 .pair > * { min-width: 0; } .pair table { margin: 12px 0; width: 100%; }
 .plot { background: #fff; border: 1px solid #dfe5ea; border-radius: 8px; margin: 12px 0; padding: 6px; }
 .plot { overflow: hidden; } .figures td { white-space: nowrap; }
-table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; }
+table { margin: 10px 0; border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; }
 td, th { border: 1px solid #dfe5ea; padding: 5px 10px; text-align: left; } th { background: #eef2f5; font-weight: 600; }
 .note { background: #fff6e0; border: 1px solid #f0d58c; border-radius: 8px; padding: 8px 14px; margin: 10px 0; }
 .bad { background: #fdecea; border-color: #f1b0a8; }

@@ -217,16 +217,17 @@ def draw_figures(session: Session, view: View) -> Table:
     """Return position, profit and what the rules say."""
     portfolio = view.portfolio
     mid2 = view.known_mid2
-    total, fees, spread = portfolio.equity_at(mid2), portfolio.fees_at(mid2), portfolio.spread()
+    parts = portfolio.attribution_at(mid2)
     table = Table.grid(padding=(0, 2))
     status = BOOK_STATUS_NAMES[view.book.status]
     rows = [
         ("mid", f"{view.instrument.price_from_steps(mid2) / 2:f}  (book {status})"),
         ("position", f"{view.instrument.quantity(portfolio.position_lots):f} {view.instrument.base}"),
-        ("pnl", f"{amount(money(total))} {portfolio.quote}"),
-        ("  spread", amount(money(spread))),
-        ("  inventory", amount(money(total + fees - spread))),
-        ("  fees", amount(-money(fees))),
+        ("pnl", f"{amount(money(parts.total))} {portfolio.quote}"),
+        ("  spread", amount(money(parts.spread))),
+        ("  inventory", amount(money(parts.inventory))),
+        ("  fees", amount(-money(parts.fees))),
+        ("  funding", amount(money(parts.funding))),
         ("fills", f"{portfolio.fills} ({portfolio.maker_fills} as maker)"),
         ("working", f"{len(view.live)} orders"),
     ]

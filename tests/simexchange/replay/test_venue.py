@@ -235,6 +235,33 @@ def test_fees_come_from_the_card_where_they_are_unset(tmp_path: Path) -> None:
         replay(ReplaySettings(card="test-perp", fee_tier="best")).connect(given)
 
 
+THRESHOLDS = CARD.replace('taker = "3 bps" },', 'taker = "3 bps", volume_30d = 100 },')
+
+
+def test_the_tier_follows_the_volume_from_midnight_on(tmp_path: Path) -> None:
+    card = tmp_path / "card.toml"
+    card.write_text(THRESHOLDS)
+    day = 86_400 * 10**9
+    given = context(Recording().bid(0, 1000, 10).bid(2 * day, 999, 5), cards={"test-perp": card})
+    venue = replay(ReplaySettings(card="test-perp", volume_30d=Decimal(0)))
+    venue.connect(given)
+    market = venue.markets[0]
+    fees = []
+    for now_ns in (1, 5, day + 1):
+        venue.now_ns = now_ns
+        fees.append(venue.fee(market, 1000 * 10**6, 10**6, False))
+    value = market.money.notional(10**6 * market.lot_steps, 1000 * 10**6 * market.tick_steps)
+    assert fees == [value * 5 // 10_000, value * 5 // 10_000, value * 3 // 10_000]
+    assert venue.figures()["fee_tier"] == "high"
+    assert venue.maker_fee == Decimal("-0.0001")
+    both = ReplaySettings(card="test-perp", volume_30d=Decimal(0), fee_tier="high")
+    with pytest.raises(ConfigError, match="fee_tier names one tier, volume_30d lets the volume choose"):
+        replay(both).connect(given)
+    card.write_text(CARD)
+    with pytest.raises(ConfigError, match=r"venues\.sim\.card: .*have no thresholds"):
+        replay(ReplaySettings(card="test-perp", volume_30d=Decimal(0))).connect(given)
+
+
 def test_many_orders_leave_nothing_behind() -> None:
     recording = Recording().bid(0, 1000, 10)
     desk = Desk(recording)
