@@ -48,7 +48,8 @@ class CreditLimit(RiskRule):
         """Take the limit as the value that it carries."""
         self.wake_every_ns = int(self.every)
         money = money_limit(context, self.limit, self.capital)
-        self._limit = int(money / self.margin) if self.margin != 1 else money
+        share, whole = self.margin.as_integer_ratio()
+        self._limit = money * whole // share
         self._warn = int(self._limit * self.warn_at)
         self._breach = breach_of(self.on_breach)
         self._views = context.views

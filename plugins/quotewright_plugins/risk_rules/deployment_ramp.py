@@ -41,10 +41,10 @@ class DeploymentRamp(RiskRule):
         self._size = context.amount(self.size, "size") if self.size else None
         self._full = context.amount(self.full_size, "full_size") if self.full_size else None
         self._position = context.amount(self.position, "position") if self.position else None
-        if not (self.size or self.position or self.orders or self.instruments):
-            raise ConfigError(f"{context.where}: should limit size, position, orders or instruments; none is given")
         if self._full is not None and self._size is None:
             raise ConfigError(f"{context.where}.size: full_size says what size grows to; size is missing")
+        if not (self.size or self.position or self.orders or self.instruments):
+            raise ConfigError(f"{context.where}: should limit size, position, orders or instruments; none is given")
         self._begin_ns = -1
         self._sent = Times(int(self.orders_window))
         self._traded: dict[int, None] = {}

@@ -34,9 +34,10 @@ class _Taken:
 class MarketMakerProtection(ScopedRule):
     """Cancel all quotes of a ``group`` for ``freeze`` when within ``window`` one of the limits was reached.
 
-    ``fills`` counts executions, ``quantity`` what was bought and sold together, ``delta`` the larger of bought and sold
-    taken from the other, ``value`` is the quantity in quote currency at its prices. A freeze of 0 lasts until the
-    operator releases it. The windows of the group start anew afterwards. Quantities are in base units or lots.
+    ``fills`` counts executions, ``quantity`` what was bought and sold together, ``delta`` the difference
+    between what was bought and what was sold, ``value`` is the quantity in quote currency at its prices. A freeze of 0
+    lasts until the operator releases it. The windows of the group start anew afterwards. Quantities are in base units
+    or lots.
     """
 
     example: ClassVar[dict[str, Any]] = {"quantity": "10 lots"}

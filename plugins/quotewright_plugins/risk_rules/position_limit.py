@@ -58,6 +58,7 @@ class PositionLimit(RiskRule):
                 raise ConfigError(f"{context.where}.liquidate: does not go with a halt, in which no order leaves")
             self._breach = int(CANCEL_ALL)
         self._reach = reach_of(self.collar)
+        self._views = context.views
         self._states: dict[int, tuple[int, str]] = {}
         self._sent_ns: dict[int, int] = {}
 
@@ -93,8 +94,6 @@ class PositionLimit(RiskRule):
         for held, said in self._states.values():
             if held > state:
                 state, why = held, said
-        if state == NORMAL and self._states:
-            state, why = next(iter(self._states.values()))
         self.set_state(state, why)
 
     def _judge(self, view: View, before: int, why: str) -> tuple[int, str]:
@@ -139,6 +138,7 @@ class PositionLimit(RiskRule):
 
     def release_scope(self, scope: str, now_ns: int) -> bool:
         """Release the latch of one instrument; the next reading judges anew."""
-        if scope in self.scoped:
-            self._states.clear()
+        for view in self._views:
+            if scope_of("instrument", view) == scope and scope in self.scoped:
+                self._states.pop(view.instrument_id, None)
         return super().release_scope(scope, now_ns)

@@ -10,8 +10,8 @@ import attrs
 from quotewright.config.units import Duration, Percent
 from quotewright.kernel.codes import NORMAL
 from quotewright.kernel.rules import RiskRule
-from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, configured, positive, setting
+from quotewright_plugins.risk_rules.scoped import breach_of, scope_of
 from quotewright_plugins.risk_rules.windows import Extremes
 
 if TYPE_CHECKING:
@@ -45,10 +45,14 @@ class PriceShock(RiskRule):
         default="cancel_all", doc="state of the system during a shock"
     )
 
+    scope: Literal["all", "instrument"] = setting(default="all", doc="what the state holds for")
+
     def bind(self, context: BindContext) -> None:
         """Start the windows of every instrument."""
         self.wake_every_ns = int(self.every)
         self._move = self.move.as_integer_ratio()
+        self._breach = breach_of(self.on_breach)
+        self._views = context.views
         self._watched = {
             view.instrument_id: _Watched(Extremes(int(self.window)), Extremes(int(self.resume.window)))
             for view in context.views
@@ -63,9 +67,13 @@ class PriceShock(RiskRule):
         elif one.shock_ns is not None:
             one.shock_ns = view.now_ns
             one.calm.clear()
+        if self.scope == "instrument":
+            state = self._breach if one.shock_ns is not None else NORMAL
+            self.set_state(state, one.why, scope_of("instrument", view))
+            return
         for watched in self._watched.values():
             if watched.shock_ns is not None:
-                self.set_state(RiskState[self.on_breach.upper()], watched.why)
+                self.set_state(self._breach, watched.why)
                 return
         if self.state != NORMAL:
             self.set_state(NORMAL, "")
@@ -94,10 +102,15 @@ class PriceShock(RiskRule):
     def release(self, now_ns: int) -> bool:
         """Forget the shock; the windows start anew."""
         for watched in self._watched.values():
-            watched.shock_ns = None
-            watched.moves.clear()
-            watched.calm.clear()
+            watched.forget()
         return super().release(now_ns)
+
+    def release_scope(self, scope: str, now_ns: int) -> bool:
+        """Forget the shock of one instrument; its windows start anew."""
+        for view in self._views:
+            if self.scope == "instrument" and scope_of("instrument", view) == scope:
+                self._watched[view.instrument_id].forget()
+        return super().release_scope(scope, now_ns)
 
 
 @attrs.define
@@ -108,3 +121,8 @@ class _Watched:
     calm: Extremes
     shock_ns: int | None = None
     why: str = ""
+
+    def forget(self) -> None:
+        self.shock_ns = None
+        self.moves.clear()
+        self.calm.clear()

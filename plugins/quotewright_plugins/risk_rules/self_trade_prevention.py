@@ -24,8 +24,9 @@ KEPT = 1024
 class SelfTradePrevention(ScopedRule):
     """Stop when self-trade prevention ended ``limit`` of our orders within ``window``, or a self-trade passed.
 
-    A self-trade is one execution, by its id, that filled two orders of ours: it means that the venue's prevention is
-    off or not set on every order, and stops at once. ``self_cross`` keeps own orders apart before they leave.
+    A self-trade is one execution, by its id, that filled a buying and a selling order of ours: it means that the
+    venue's prevention is off or not set on every order, and stops at once. ``self_cross`` keeps own orders apart before
+    they leave.
     """
 
     limit: int = setting(default=3, doc="orders ended by prevention within the window", check=at_least(1))
@@ -48,7 +49,7 @@ class SelfTradePrevention(ScopedRule):
         self._warn = self.limit * self.warn_at
         self._own = OwnOrders(context.views)
         self._times: dict[str, Times] = {}
-        self._fills: dict[int, dict[str, int]] = {view.instrument_id: {} for view in context.views}
+        self._fills: dict[int, dict[str, tuple[int, int]]] = {view.instrument_id: {} for view in context.views}
 
     def on_command(self, command: Command, view: View) -> None:
         """Remember whose order it is."""
@@ -60,8 +61,8 @@ class SelfTradePrevention(ScopedRule):
         scope = scope_of(self.scope, view, own.strategy)
         if isinstance(report, Fill):
             fills = self._fills[view.instrument_id]
-            other = fills.setdefault(report.fill_id, report.order_number)
-            if other != report.order_number:
+            other, side = fills.setdefault(report.fill_id, (report.order_number, own.side))
+            if other != report.order_number and side != own.side:
                 both = f"orders {other} and {report.order_number}, both ours"
                 self.stop(scope, f"{view.instrument.name}: execution {report.fill_id} filled {both}", view.now_ns)
             if len(fills) > KEPT:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class SessionLoss(LossRule):
     """Set ``on_breach`` when a loss of ``limit`` or more was made since the run began or the operator released it.
 
-    No clock ends the session. ``profit = "realised"`` leaves the open position out: fees count, open losses do not.
+    No clock ends the session. ``profit = "realised"`` leaves the open position out: fees and funding count, open losses
+    do not.
     """
 
     profit: Literal["total", "realised"] = setting(
@@ -36,7 +37,7 @@ class SessionLoss(LossRule):
         elif view is self._first:
             realised = 0
             for one in self._views:
-                realised += one.realised - one.fees
+                realised += one.realised - one.fees + one.portfolio.funding
             self.read(view.now_ns, realised)
 
     def read(self, now_ns: int, equity: int) -> None:

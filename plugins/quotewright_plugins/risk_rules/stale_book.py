@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration
 from quotewright.kernel.codes import CANCEL_ALL, NORMAL
 from quotewright.kernel.rules import RiskRule
 from quotewright.plugin.settings import at_least, configured, setting
+from quotewright_plugins.risk_rules.scoped import scope_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.rules import Refusal
@@ -26,6 +27,7 @@ class StaleBook(RiskRule):
     exempts_reducing = False
     max_age: Duration = setting(doc="silence after which a book is no longer believed", check=at_least(1))
     every: Duration = setting(default="100ms", doc="how often the age is read", check=at_least(1))
+    scope: Literal["all", "instrument"] = setting(default="all", doc="what the state holds for")
 
     def __attrs_post_init__(self) -> None:
         self.wake_every_ns = int(self.every)
@@ -37,9 +39,12 @@ class StaleBook(RiskRule):
             self._silent[view.instrument_id] = f"{view.instrument.name}: {self._silence(view)}"
         elif self._silent:
             self._silent.pop(view.instrument_id, None)
-        if self._silent:
+        if self.scope == "instrument":
+            why = self._silent.get(view.instrument_id, "")
+            self.set_state(CANCEL_ALL if why else NORMAL, why, scope_of("instrument", view))
+        elif self._silent:
             self.set_state(CANCEL_ALL, self._silent[min(self._silent)])
-        else:
+        elif self.state:
             self.set_state(NORMAL, "")
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:

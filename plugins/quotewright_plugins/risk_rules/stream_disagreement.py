@@ -9,8 +9,8 @@ import attrs
 from quotewright.config.units import Bps, Duration
 from quotewright.kernel.codes import NORMAL
 from quotewright.kernel.rules import RiskRule
-from quotewright.model.orders import RiskState
 from quotewright.plugin.settings import at_least, configured, not_negative, setting
+from quotewright_plugins.risk_rules.scoped import breach_of, scope_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -33,19 +33,26 @@ class StreamDisagreement(RiskRule):
         default="warning", doc="state of the system while they differ: warning tells, cancel_all pulls the quotes"
     )
 
+    scope: Literal["all", "instrument"] = setting(default="all", doc="what the state holds for")
+
     def bind(self, context: BindContext) -> None:
         """Take every instrument as agreeing."""
         self.wake_every_ns = int(self.every)
         self._share = self.away.fraction.as_integer_ratio()
+        self._breach = breach_of(self.on_breach)
+        self._views = context.views
         self._watched = {view.instrument_id: _Watched(view.trades) for view in context.views}
 
     def on_wake(self, view: View) -> None:
         """Compare one instrument's streams and take the most severe state of all."""
         one = self._watched[view.instrument_id]
         one.why = self._compare(one, view)
+        if self.scope == "instrument":
+            self.set_state(self._breach if one.why else NORMAL, one.why, scope_of("instrument", view))
+            return
         for watched in self._watched.values():
             if watched.why:
-                self.set_state(RiskState[self.on_breach.upper()], watched.why)
+                self.set_state(self._breach, watched.why)
                 return
         if self.state != NORMAL:
             self.set_state(NORMAL, "")
@@ -95,9 +102,15 @@ class StreamDisagreement(RiskRule):
     def release(self, now_ns: int) -> bool:
         """Forget since when they differ."""
         for watched in self._watched.values():
-            watched.quotes_ns = watched.trades_ns = watched.trades_told_ns = None
-            watched.why = ""
+            watched.forget()
         return super().release(now_ns)
+
+    def release_scope(self, scope: str, now_ns: int) -> bool:
+        """Forget since when the streams of one instrument differ."""
+        for view in self._views:
+            if self.scope == "instrument" and scope_of("instrument", view) == scope:
+                self._watched[view.instrument_id].forget()
+        return super().release_scope(scope, now_ns)
 
 
 @attrs.define
@@ -110,3 +123,7 @@ class _Watched:
     trades_told_ns: int | None = None
     trade_away: int = 0
     why: str = ""
+
+    def forget(self) -> None:
+        self.quotes_ns = self.trades_ns = self.trades_told_ns = None
+        self.why = ""

@@ -113,3 +113,11 @@ def test_late_fees_do_not_matter_to_a_position():
     floor, _ = beyond(13)
     floor.send(SELL, 13)
     assert floor.filled(fee=ONE).state == NORMAL
+
+
+def test_releasing_one_instrument_leaves_the_halt_of_another():
+    rule = PositionLimit(limit="10 lots", scope="instrument", on_breach="halt")
+    floor = at_mid(rule, instruments=(PLAIN, PERP)).hold(BUY, 13).hold(BUY, 13, which=1).wake()
+    floor.hold(SELL, 13).hold(SELL, 13, which=1)
+    floor.gate.release(0, "instrument:BTC-USDT.spot@test")
+    assert (floor.wake().ask(SELL, 1), floor.ask(SELL, 1, which=1)) == ("", "halt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import INDEX, MARK, TRADE
+from quotewright.kernel.codes import BEST_QUOTE, INDEX, MARK, TRADE
 from quotewright.model.orders import RiskState
 from quotewright_plugins.risk_rules.fill_rate import FillRate
 from quotewright_plugins.risk_rules.kill_switch import KillSwitch
@@ -13,13 +13,16 @@ from quotewright_plugins.risk_rules.market_maker_protection import MarketMakerPr
 from quotewright_plugins.risk_rules.message_limit import MessageLimit
 from quotewright_plugins.risk_rules.price_collar import PriceCollar
 from quotewright_plugins.risk_rules.price_move import PriceMove
+from quotewright_plugins.risk_rules.price_shock import PriceShock
 from quotewright_plugins.risk_rules.reduce_near_limit import ReduceNearLimit
 from quotewright_plugins.risk_rules.reject_throttle import RejectThrottle
 from quotewright_plugins.risk_rules.repeated_execution import RepeatedExecution
 from quotewright_plugins.risk_rules.restricted import DAY_NS, Restricted
 from quotewright_plugins.risk_rules.self_trade_prevention import SelfTradePrevention
+from quotewright_plugins.risk_rules.stale_book import StaleBook
 from quotewright_plugins.risk_rules.stale_private import StalePrivate
 from quotewright_plugins.risk_rules.strategy_loss import StrategyLoss
+from quotewright_plugins.risk_rules.stream_disagreement import StreamDisagreement
 from tests.framework.kernel.stage import PLAIN
 from tests.plugins.risk_rules.floor import BUY, ETH, ONE, PERP, SECOND, SELL, Floor, at_mid
 
@@ -449,3 +452,23 @@ def test_near_the_limit_only_reducing_orders_pass_until_it_is_well_below():
     assert (floor.ask(BUY, 1), floor.ask(SELL, 9), floor.ask(BUY, 1, which=1)) == ("reduce_only", "", "")
     with pytest.raises(ConfigError, match="until: should be at most soft, 90%, was 95%"):
         Floor(ReduceNearLimit(limit="1 lots", until="95%"))
+
+
+def test_a_market_that_shocks_is_silent_or_quarrels_may_be_stopped_alone():
+    for rule in (
+        PriceShock(move="5%", scope="instrument"),
+        StaleBook(max_age="2s", scope="instrument"),
+        StreamDisagreement(on_breach="cancel_all", lasting="1s", scope="instrument"),
+    ):
+        floor = at_mid(rule, instruments=(PLAIN, PERP)).wake()
+        for at in (2, 3, 4):
+            floor.mid(at * SECOND, 100, which=1)
+            if isinstance(rule, PriceShock):
+                floor.mid(at * SECOND, 110)
+            elif isinstance(rule, StreamDisagreement):
+                floor.mid(at * SECOND, 100).show(at * SECOND, BEST_QUOTE, 90).wake()
+        assert (floor.of(SPOT), floor.of(OTHER), floor.state) == (CANCEL_ALL, NORMAL, NORMAL), rule
+        floor.gate.release(4 * SECOND, SPOT)
+        assert floor.of(SPOT) == NORMAL
+        floor.mid(5 * SECOND, 90 if isinstance(rule, StreamDisagreement) else 110)
+        assert floor.of(SPOT) == NORMAL
