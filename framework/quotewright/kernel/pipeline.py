@@ -494,6 +494,8 @@ class Pipeline:
         """Cancel *order* unless a cancel is under way, or was refused at this very moment."""
         if order.state == PENDING_CANCEL or order.cancel_refused_ns == self.now_ns or not order.is_live():
             return False
+        if order.rule:
+            return False  # a rule's order is immediate-or-cancel: it ends by itself
         view = order.view
         if view.status > POST_ONLY and order.cancel_refused_ns >= view.status_ns:
             return False  # refused once in this state of trading: asking again would only be refused again
