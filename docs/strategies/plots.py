@@ -387,10 +387,10 @@ CHARTS: dict[str, Callable[[], Chart]] = {
 }
 
 
-def main() -> None:
-    """Write every picture beside this file."""
+def main(folder: Path = HERE) -> None:
+    """Write every picture into *folder*."""
     for name, chart in CHARTS.items():
-        (HERE / f"{name}.svg").write_text(chart().svg(), encoding="utf-8", newline="\n")
+        (folder / f"{name}.svg").write_text(chart().svg(), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -127,9 +127,8 @@ def test_the_configs_of_the_article_are_keys_here():
     maker = multi_level(spread="10 bps", levels=5, size="1000 USDT", max_position="5000 USDT")
     bids, offers = Shop(maker).quotes()
     assert len(bids) == len(offers) == 5
-    assert all(price * lots == pytest.approx(10**8, rel=1e-3) for price, lots in [*bids, *offers])
-    assert [price for price, _ in offers] == [10_005, 10_008, 10_010, 10_013, 10_015]
-    assert [price for price, _ in bids] == [9_995, 9_992, 9_990, 9_987, 9_985]
+    assert bids == [(9_995, 10_005), (9_992, 10_008), (9_990, 10_010), (9_987, 10_013), (9_985, 10_015)]
+    assert offers == [(10_005, 9_995), (10_008, 9_992), (10_010, 9_990), (10_013, 9_987), (10_015, 9_985)]
 
 
 def test_wrong_keys_are_refused_by_name():
