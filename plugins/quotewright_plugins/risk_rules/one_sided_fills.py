@@ -90,7 +90,7 @@ class OneSidedFills(ScopedRule):
     false_alarms: Percent = setting(
         default="1%", doc="probability of an alarm within fills when all is well", check=between("0.0001", "0.5")
     )
-    fills: int = setting(default=1000, doc="fills that false_alarms is meant for", check=between(10, 100_000))
+    fills: int = setting(default=1000, doc="fills that false_alarms is meant for", check=between(10, 20_000))
     usual: Percent = setting(default="50%", doc="most that one side has when all is well", check=between("0.3", "0.8"))
     suspect: Percent = setting(
         default="80%", doc="share of one side that should be noticed", check=between("0.4", "0.99")
