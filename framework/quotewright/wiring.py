@@ -26,6 +26,7 @@ from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
 from quotewright.model.names import NameTable
 from quotewright.plugin.discovery import fault
+from quotewright.terms import VenueTerms, terms_of
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config, RiskTable, StrategyTable
@@ -143,12 +144,16 @@ def to_money(value: Decimal) -> int:
 
 @attrs.frozen(kw_only=True)
 class BindContext:
-    """What a strategy or a rule is bound to; ``view`` and ``instrument`` are a strategy's, a rule sees ``views``."""
+    """What a strategy or a rule is bound to; ``view`` and ``instrument`` are a strategy's, a rule sees ``views``.
+
+    ``terms`` are those of a strategy's venues, in the order of its views.
+    """
 
     name: str
     where: str
     views: tuple[View, ...]
     seed: int = 0
+    terms: tuple[VenueTerms, ...] = ()
 
     @property
     def view(self) -> View:
@@ -341,7 +346,7 @@ def assemble(
         with raising(table.where, "connect()"):
             venue.connect(context)
     views: list[View | None] = [None] * len(market.instruments)
-    maker = _StrategyMaker(config, plugins, market, venues, views)
+    maker = _StrategyMaker(config, plugins, market, venues, views, cards)
     desks = [desk for table in config.strategies.values() for desk in maker.desks(table)]
     if not desks:
         raise ConfigError(f"{_files(config)}: no strategy is configured; add a table [strategies.NAME]")
@@ -446,7 +451,9 @@ class _StrategyMaker:
         market: Market,
         venues: dict[str, Venue],
         views: list[View | None],
+        cards: Mapping[str, Any],
     ) -> None:
+        self.cards = cards
         self.config = config
         self.plugins = plugins
         self.market = market
@@ -518,8 +525,12 @@ class _StrategyMaker:
         if isinstance(made, MultiStrategy) != bool(table.legs):
             told = "takes legs = [{ instrument, venue }, ...]" if not table.legs else "has no legs: it takes instrument"
             raise ConfigError(f"{table.where}: '{table.plugin}' {told}")
+        tables = [self.config.venues[self.venue_of[view.instrument_id]] for view in views]
+        legs = zip(tables, views, strict=True)
+        terms = tuple(terms_of(one, self.venues[one.name], view.instrument, self.cards) for one, view in legs)
+        context = BindContext(name=table.name, where=table.where, views=views, seed=self.config.run.seed, terms=terms)
         with raising(table.where, "bind()"):
-            made.bind(BindContext(name=table.name, where=table.where, views=views, seed=self.config.run.seed))
+            made.bind(context)
         return made
 
     def changed(self, assignment: str) -> tuple[str, Strategy]:

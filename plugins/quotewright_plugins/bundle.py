@@ -32,6 +32,7 @@ def execution_venues() -> dict[str, Factory]:
 def book_models() -> dict[str, Factory]:
     return {
         "ladder": lazy("quotewright.kernel.ladder:Ladder"),
+        "orders": lazy("quotewright.kernel.by_order:ByOrderBook"),
         "sorted": lazy("quotewright_plugins.books.sorted_book:SortedBook"),
         "top_of_book": lazy("quotewright.kernel.top_of_book:TopOfBook"),
     }
@@ -46,6 +47,7 @@ def strategies() -> dict[str, Factory]:
         "stationary_stoikov": lazy("quotewright_plugins.strategies.stationary:StationaryStoikov"),
         "glft": lazy("quotewright_plugins.strategies.glft:Glft"),
         "practical_spread": lazy("quotewright_plugins.strategies.practical:PracticalSpread"),
+        "arbitrage": lazy("quotewright_plugins.strategies.arbitrage:Arbitrage"),
         "order_book_imbalance": lazy("quotewright_plugins.strategies.order_book_imbalance:OrderBookImbalance"),
     }
 

@@ -282,6 +282,10 @@ class LocalExchange(Venue):
             found.append(self._reports.popleft())
         return found
 
+    def fees(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
+        """Return maker and taker fee as shares of a fill's value."""
+        return self.maker_fee.fraction, self.taker_fee.fraction
+
     def assumptions(self) -> list[str]:
         """Return what a reader of the report should know about this venue."""
         if self.outside is not None:

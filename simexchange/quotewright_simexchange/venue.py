@@ -196,6 +196,11 @@ class ExchangeVenue(Venue):
         close_market(self.driver)
         return True
 
+    def fees(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
+        """Return maker and taker fee of *instrument* as shares of a fill's value."""
+        settings = self._open().listings[instrument.symbol].settings
+        return Decimal(str(settings.get("maker_fee", 0))), Decimal(str(settings.get("taker_fee", 0)))
+
     def assumptions(self) -> list[str]:
         """Return what a reader of the report should know about this venue."""
         latency = self.latency

@@ -15,6 +15,7 @@ cdef class BookModel:
     cdef public long long dropped
     cdef public bint is_partial
     cdef public bint wants_quotes
+    cdef public bint wants_orders
     cpdef bint apply(self, Rows rows, long long first, long long last) except -1
     cpdef long long size_at(self, int side, long long price) except -1
     cpdef list levels(self, int side, long long count)

@@ -39,6 +39,7 @@ class BookModel:
     because the side was full; ``is_partial`` says that one was dropped since the last snapshot.
 
     ``wants_quotes``: the book is made of ``BEST_QUOTE`` rows, so it is handed messages of these instead of levels.
+    ``wants_orders``: it is made of single orders, so it is handed messages of order rows as well.
 
     A subclass writes :meth:`apply`, :meth:`size_at`, :meth:`levels` and :meth:`level_count`; it sets the four best
     fields and ends :meth:`apply` with :meth:`settle`. The metrics below build on these.
@@ -55,6 +56,7 @@ class BookModel:
         self.dropped = 0
         self.is_partial = False
         self.wants_quotes = False
+        self.wants_orders = False
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
         """Apply rows ``[first, last)``, one whole message of this instrument; return whether the best quotes moved.

@@ -7,7 +7,7 @@ from quotewright.kernel.signals cimport Signal
 
 cdef long long NEVER
 cdef int BUY, CLOSED, TRADING, POST_ONLY
-cdef long long BEST_QUOTE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE, UNDERLYING
+cdef long long BEST_QUOTE, ORDER_DELETE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE, UNDERLYING
 cdef long long NO_MARKET_BIT
 
 @cython.locals(larger=cython.longlong, smaller=cython.longlong, found=cython.longlong)

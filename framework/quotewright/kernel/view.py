@@ -18,6 +18,7 @@ from quotewright.kernel.codes import (
     MARK,
     NEVER,
     NO_MARKET_BIT,
+    ORDER_DELETE,
     POST_ONLY,
     RESYNC,
     SNAPSHOT_BEGIN,
@@ -141,6 +142,8 @@ class View:
         self.terms_changed = False
         kind = rows.words[first * 6 + 5] & 255
         is_book = kind == BEST_QUOTE if self.book.wants_quotes else kind <= SNAPSHOT_BEGIN
+        if self.book.wants_orders:
+            is_book = kind <= ORDER_DELETE
         if is_book or kind == GAP or kind == RESYNC:  # noqa: SIM109
             self.best_moved = self.book.apply(rows, first, last)
             self.last_book_ns = receive_ns

@@ -1,4 +1,4 @@
-"""Whether a tape tells what the book models of a run are made of: levels, or best quotes."""
+"""Whether a tape tells what the book models of a run are made of: levels, best quotes, or single orders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import BEST_QUOTE, SNAPSHOT_BEGIN
+from quotewright.kernel.codes import BEST_QUOTE, LEVEL_DELETE, ORDER_ADD, ORDER_DELETE
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -23,28 +23,42 @@ def require_books(tape: Tape, views: Iterable[View], where: str) -> None:
         ConfigError: a book wants levels and the tape has best quotes of that instrument only, or the reverse.
     """
     missing = {view.instrument_id: view for view in views}
-    other: set[int] = set()
+    told: dict[int, set[str]] = {number: set() for number in missing}
     for _, block in tape.blocks():
         kinds, numbers = block["kind"], block["instrument"]
-        with_levels = set(numbers[kinds <= SNAPSHOT_BEGIN].tolist())
-        with_quotes = set(numbers[kinds == BEST_QUOTE].tolist())
+        found = {
+            LEVELS: kinds <= LEVEL_DELETE,
+            QUOTES: kinds == BEST_QUOTE,
+            ORDERS: (kinds >= ORDER_ADD) & (kinds <= ORDER_DELETE),
+        }
+        for what, rows in found.items():
+            for number in set(numbers[rows].tolist()) & set(missing):
+                told[number].add(what)
         for number, view in list(missing.items()):
-            wanted, unwanted = (with_quotes, with_levels) if view.book.wants_quotes else (with_levels, with_quotes)
-            if number in wanted:
+            if wanted(view) in told[number]:
                 del missing[number]
-            elif number in unwanted:
-                other.add(number)
         if not missing:
             return
     for number, view in missing.items():
-        if number not in other:
+        if not told[number]:
             continue
-        if view.book.wants_quotes:
-            raise ConfigError(
-                f"{where}.book: this tape holds no best quotes of {view.instrument.name}, only levels: "
-                f'leave book out, or set book = "ladder"'
-            )
+        there = " and ".join(sorted(told[number]))
+        model = next(MODELS[what] for what in (LEVELS, ORDERS, QUOTES) if what in told[number])
+        told_only = f"{there} of {view.instrument.name} only, no {wanted(view)}"
+        is_default = model == MODELS[LEVELS]
         raise ConfigError(
-            f"{where}.book: this tape holds best quotes of {view.instrument.name} only, no levels: "
-            f'set book = "top_of_book" under [{where.rpartition(": ")[2]}]'
+            f"{where}.book: this tape holds {told_only}: {'leave book out, or ' if is_default else ''}"
+            f'set book = "{model}" under [{where.rpartition(": ")[2]}]'
         )
+
+
+LEVELS, QUOTES, ORDERS = "levels", "best quotes", "single orders"
+MODELS = {LEVELS: "ladder", QUOTES: "top_of_book", ORDERS: "orders"}
+"""The model that makes a book of them."""
+
+
+def wanted(view: View) -> str:
+    """Return what the book of *view* is made of."""
+    if view.book.wants_quotes:
+        return QUOTES
+    return ORDERS if view.book.wants_orders else LEVELS

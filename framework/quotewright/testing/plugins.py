@@ -27,6 +27,10 @@ from quotewright.kernel.codes import (
     LEVEL_DELETE,
     LEVEL_SET,
     OFFER,
+    ORDER_ADD,
+    ORDER_DELETE,
+    ORDER_EXECUTE,
+    ORDER_REDUCE,
     SNAPSHOT_BEGIN,
     pack,
 )
@@ -146,10 +150,12 @@ class _Level:
 def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
     """Return where a book differs from two plain dicts under random whole messages, a gap and a new snapshot.
 
-    A book that ``wants_quotes`` is held against the last best quotes instead.
+    A book that ``wants_quotes`` is held against the last best quotes instead, one that ``wants_orders`` is told the
+    same levels as single orders.
     """
     book = make()
     plain = {BID: _Level(), OFFER: _Level()}
+    crowd = _Crowd()
     drawn = random.Random(seed)
     buffer = TapeBuffer()
     for number in range(BOOK_MESSAGES):
@@ -157,7 +163,7 @@ def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
         is_snapshot = number % 100 == 0 and not book.wants_quotes
         update = _quote if book.wants_quotes else _update
         rows = _snapshot(plain) if is_snapshot else update(plain, drawn)
-        _write(buffer, rows, IN_SNAPSHOT if is_snapshot else 0)
+        _write(buffer, crowd.orders_of(rows, drawn) if book.wants_orders else rows, IN_SNAPSHOT if is_snapshot else 0)
         moved: object = book.apply(buffer, first, buffer.count)
         if not isinstance(moved, int):
             return [f"apply() should return whether the best quotes moved, returned {moved!r}"]
@@ -170,6 +176,8 @@ def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
         return ["a gap should make the book stale"]
     first = buffer.count
     again = _quote(plain, drawn) if book.wants_quotes else _snapshot(plain)
+    if book.wants_orders:
+        again = crowd.orders_of(again, drawn)
     _write(buffer, again, 0 if book.wants_quotes else IN_SNAPSHOT)
     book.apply(buffer, first, buffer.count)
     if book.status != BOOK_GOOD:
@@ -177,19 +185,60 @@ def check_book(make: Callable[[], BookModel], seed: int = 1) -> list[str]:
     return []
 
 
-Row = tuple[int, int, int, int]
-"""Kind, side, price and size of a row."""
+Row = tuple[int, ...]
+"""Kind, side, price and size of a row, and the id of its order if it has one."""
+
+
+class _Crowd:
+    """Orders that make the levels of a book: at each price some, by id, the oldest first."""
+
+    def __init__(self) -> None:
+        self.at: dict[tuple[int, int], dict[int, int]] = {}
+        self.next_id = 1
+
+    def orders_of(self, rows: list[Row], drawn: random.Random) -> list[Row]:
+        """Return rows of orders that come to the same levels as *rows*."""
+        found: list[Row] = []
+        for kind, side, price, size in rows:
+            if kind == SNAPSHOT_BEGIN:
+                self.at = {}
+                found.append((kind, side, price, size))
+                continue
+            orders = self.at.setdefault((side, price), {})
+            surplus = sum(orders.values()) - size
+            for order_id, have in list(orders.items()):
+                taken = min(have, surplus)
+                if taken <= 0:
+                    break
+                surplus -= taken
+                lessened = drawn.choice((ORDER_REDUCE, ORDER_EXECUTE) if taken < have else ENDS)
+                found.append((lessened, side, price, taken, order_id))
+                orders[order_id] -= taken
+                if taken == have:
+                    del orders[order_id]
+            while surplus < 0:
+                part = -surplus if drawn.random() < 0.5 else 1 - surplus // 2
+                part = min(part, -surplus)
+                surplus += part
+                orders[self.next_id] = part
+                found.append((ORDER_ADD, side, price, part, self.next_id))
+                self.next_id += 1
+        return found
+
+
+ENDS = (ORDER_REDUCE, ORDER_EXECUTE, ORDER_DELETE)
+"""Rows that may take the last of an order."""
 
 
 def _snapshot(plain: dict[int, _Level]) -> list[Row]:
     plain[BID].sizes = {10_000 - step: 10 + step for step in range(20)}
     plain[OFFER].sizes = {10_001 + step: 10 + step for step in range(20)}
-    levels = [(LEVEL_SET, side, price, size) for side in plain for price, size in plain[side].sizes.items()]
+    levels: list[Row] = [(LEVEL_SET, side, price, size) for side in plain for price, size in plain[side].sizes.items()]
     return [(SNAPSHOT_BEGIN, 0, 0, 0), *levels]
 
 
 def _quote(plain: dict[int, _Level], drawn: random.Random) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for side, price in ((BID, drawn.randint(9_900, 10_000)), (OFFER, drawn.randint(10_001, 10_100))):
         plain[side].sizes = {price: drawn.randint(1, 1 << 40)}
         rows.append((BEST_QUOTE, side, price, plain[side].sizes[price]))
@@ -212,9 +261,10 @@ def _update(plain: dict[int, _Level], drawn: random.Random) -> list[Row]:
 
 
 def _write(buffer: TapeBuffer, rows: list[Row], flags: int) -> None:
-    for number, (kind, side, price, size) in enumerate(rows, start=1):
+    for number, (kind, side, price, size, *ids) in enumerate(rows, start=1):
         last = LAST if number == len(rows) else 0
-        buffer.append(buffer.count, buffer.count, price, size, 0, pack(kind, side, flags | last, 0))
+        order_id = ids[0] if ids else 0
+        buffer.append(buffer.count, buffer.count, price, size, order_id, pack(kind, side, flags | last, 0))
 
 
 def _differences(book: BookModel, plain: dict[int, _Level]) -> str:

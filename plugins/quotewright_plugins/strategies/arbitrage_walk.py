@@ -93,11 +93,9 @@ class Way:
         self.costs = costs
         self.kept, self.paid = costs.factors()
         self.value_scale = 10 ** (book.price_decimals + book.size_decimals)
-        self.grid = 0
-        """A size that is whole lots of both legs; 0: an inverse contract's lot is worth no fixed one."""
-        if not (buy.is_inverse or sell.is_inverse):
-            lots = [leg.instrument.lot_steps * leg.size_factor for leg in (buy, sell)]
-            self.grid = lcm(*lots)
+        lots = [leg.instrument.lot_steps * leg.size_factor for leg in (buy, sell) if not leg.is_inverse]
+        self.grid = lcm(*lots) if lots else 0
+        """A size that is whole lots of both legs; an inverse contract's lot is worth no fixed size, and left out."""
 
     def pays(self) -> bool:
         """Return whether the best prices alone leave the least profit."""
