@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Duration, Percent
@@ -61,7 +62,7 @@ class FillRate(ScopedRule):
         self.wake_every_ns = int(self.every)
         self.breach = breach_of(self.on_breach)
         self.freeze_ns = int(self.cooldown)
-        self._warn = self.limit * self.warn_at
+        self._warn = math.ceil(self.limit * self.warn_at)
         self._own = OwnOrders(context.views)
         self._rates: dict[str, _Rate] = {}
 

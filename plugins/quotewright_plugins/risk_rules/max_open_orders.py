@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
@@ -42,7 +43,7 @@ class MaxOpenOrders(RiskRule):
         """Take the instruments of the run."""
         self.wake_every_ns = int(self.every)
         self._views = context.views
-        self._warn = self.orders * self.warn_at
+        self._warn = math.ceil(self.orders * self.warn_at)
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Count what is open."""

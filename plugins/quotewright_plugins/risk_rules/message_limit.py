@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
@@ -47,7 +48,7 @@ class MessageLimit(RiskRule):
         self._burst_room = int(self.burst * (1 - self.reserve))
         if self._room < 1 or (self.burst and self._burst_room < 1):
             raise ConfigError(f"{context.where}.reserve: {self.reserve!s} of the limit leaves no message for orders")
-        self._warn = self._room * self.warn_at
+        self._warn = math.ceil(self._room * self.warn_at)
         self._sent: dict[str, tuple[Times, Times]] = {}
 
     def _counts(self, command: Command, view: View) -> tuple[Times, Times]:

@@ -119,7 +119,7 @@ class OneSidedFills(ScopedRule):
         self._up, self._down, self.threshold = calibrated(
             float(self.usual), float(self.suspect), float(self.false_alarms), self.fills
         )
-        self._warn = self.threshold * self.warn_at
+        self._warn = math.ceil(self.threshold * self.warn_at)
         self._own = OwnOrders(context.views)
         self._walks: dict[str, _Walks] = {}
 

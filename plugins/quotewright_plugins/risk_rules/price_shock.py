@@ -51,6 +51,7 @@ class PriceShock(RiskRule):
         """Start the windows of every instrument."""
         self.wake_every_ns = int(self.every)
         self._move = self.move.as_integer_ratio()
+        self._still = self.resume.below.as_integer_ratio()
         self._breach = breach_of(self.on_breach)
         self._views = context.views
         self._watched = {
@@ -96,7 +97,8 @@ class PriceShock(RiskRule):
                 window.add(now_ns, mid2)
         elif watched.shock_ns is not None and now_ns - watched.shock_ns >= self.resume.window:
             low, high = watched.calm.low, watched.calm.high
-            if high - low < self.resume.below * low:
+            still, whole = self._still
+            if (high - low) * whole < still * low:
                 watched.shock_ns = None
 
     def release(self, now_ns: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
@@ -40,7 +41,7 @@ class RepeatedExecution(ScopedRule):
         """Start counting."""
         self.wake_every_ns = int(self.every)
         self.breach = breach_of(self.on_breach)
-        self._warn = self.limit * self.warn_at
+        self._warn = math.ceil(self.limit * self.warn_at)
         self._own = OwnOrders(context.views)
         self._times: dict[str, Times] = {}
 
