@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Amount, Bps, Duration
@@ -32,22 +33,17 @@ CALLS_A_DAY = 24 * 60
 
 def article_volatility(prices: Sequence[float]) -> float:
     """Return the article's volatility of the prices it was called with, whenever that was; 0.0001 below 20."""
-    if len(prices) < FEWEST_PRICES:
+    return volatility_of([math.log(later / sooner) for sooner, later in pairwise(prices)])
+
+
+def volatility_of(returns: Sequence[float]) -> float:
+    """Return the population deviation of *returns* times the root of 1440; 0.0001 if they are of under 20 prices."""
+    count = len(returns)
+    if count < FEWEST_PRICES - 1:
         return LEAST_VOLATILITY
-    returns = []
-    before = 0.0
-    for price in prices:
-        if before:
-            returns.append(math.log(price / before))
-        before = price
-    total = 0.0
-    for one in returns:
-        total += one
-    mean = total / len(returns)
-    squares = 0.0
-    for one in returns:
-        squares += (one - mean) * (one - mean)
-    return math.sqrt(squares / len(returns)) * math.sqrt(CALLS_A_DAY)
+    mean = math.fsum(returns) / count
+    squares = math.fsum([(one - mean) * (one - mean) for one in returns])
+    return math.sqrt(squares / count) * math.sqrt(CALLS_A_DAY)
 
 
 def article_spread_bps(
@@ -145,7 +141,8 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
         if self._room is None and self.max_position is not None:
             self._room = context.amount(self.max_position, "max_position")
         self._is_article = self.variant == "article"
-        self._prices: deque[float] = deque(maxlen=self.volatility_history)
+        self._returns: deque[float] = deque(maxlen=self.volatility_history - 1)
+        self._last = 0.0
         self._volatility = None if self._is_article else self.measured(context)
         self._root_horizon = math.sqrt(int(self.volatility_horizon) * 1e-9)
         self._terms = {
@@ -160,7 +157,8 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
     def take_over(self, before: Strategy) -> None:
         """Keep the prices that the article's volatility is of."""
         if isinstance(before, PracticalSpread):
-            self._prices.extend(before._prices)
+            self._returns.extend(before._returns)
+            self._last = before._last
 
     def target(self, view: View) -> Target | None:
         """Return both quotes in ticks; None until the volatility by elapsed time is known."""
@@ -168,8 +166,10 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
         imbalance = self.imbalance(view)
         position = self.base_position(view)
         if self._volatility is None:
-            self._prices.append(price)
-            spread = article_spread_bps(article_volatility(self._prices), imbalance, position, **self._terms)
+            if self._last:
+                self._returns.append(math.log(price / self._last))
+            self._last = price
+            spread = article_spread_bps(volatility_of(self._returns), imbalance, position, **self._terms)
             bid, offer = article_quotes(price, spread, position, self.inventory_penalty)
         else:
             sigma = self._volatility.bps(view)

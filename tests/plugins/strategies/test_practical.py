@@ -183,7 +183,7 @@ def test_new_parameters_keep_the_prices_seen_so_far():
     changed = practical(base_spread="20 bps")
     changed.bind(shop.context)
     changed.take_over(shop.strategy)
-    assert len(changed._prices) == 30
+    assert len(changed._returns) == 29
     shop.strategy = changed
     bid, offer = shop.first()
     assert offer - bid == pytest.approx(45_005 * 100 * (20 + 0.125) * 1e-4, abs=2), "no move: no volatility"
