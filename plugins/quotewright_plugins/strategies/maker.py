@@ -47,7 +47,9 @@ class MultiLevelMaker(Strategy):
         self.wake_every_ns = int(self.every)
         self._size = context.amount(self.size, "size")
         instrument = context.instrument
-        self._is_value = self.size.unit not in (instrument.base, "lots", "contracts", "base")
+        is_base = self.size.unit in (instrument.base, "base")
+        # Coins buy a number of inverse contracts that depends on the price, as a value does of all others.
+        self._is_value = instrument.is_inverse if is_base else self.size.unit not in ("lots", "contracts")
         self._room = None if self.hold_within is None else context.amount(self.hold_within, "hold_within")
         self._least_lots = max(1, -(-instrument.min_quantity_steps // instrument.lot_steps))
         self._most_lots = instrument.max_quantity_steps // instrument.lot_steps

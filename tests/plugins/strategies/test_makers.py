@@ -127,6 +127,40 @@ def test_a_value_buys_what_it_buys_at_each_sides_own_price(size, bid_lots, offer
     )
 
 
+INVERSE = attrs.evolve(
+    CENTS, name="BTC-USD.perp@test", kind="perp", quote="USD", settle="BTC", size_decimals=0, is_inverse=True,
+    contract_size=Decimal(10), min_notional=Decimal(0),
+)  # fmt: skip
+LINEAR = attrs.evolve(
+    CENTS, name="BTC-USDT.perp@test", kind="perp", settle="USDT", size_decimals=0, contract_size=Decimal("0.01"),
+    min_notional=Decimal(0),
+)  # fmt: skip
+CONTRACTS = {  #                  instrument  size           bid lots at 99.50  offer lots at 100.50
+    "inverse, by face":          (INVERSE,    "500 USD",     50,                50),
+    "inverse, in coins":         (INVERSE,    "2 BTC",       20,                20),
+    "inverse, in contracts":     (INVERSE,    "7 contracts", 7,                 7),
+    "linear, a value":           (LINEAR,     "50 USDT",     50,                49),
+    "linear, in coins":          (LINEAR,     "0.5 BTC",     50,                50),
+    "linear, in contracts":      (LINEAR,     "7 contracts", 7,                 7),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("instrument", "size", "bid_lots", "offer_lots"), CONTRACTS.values(), ids=CONTRACTS)
+def test_contracts_are_quoted_in_their_own_number(instrument, size, bid_lots, offer_lots):
+    """A contract of 10 USD, or of 0.01 BTC, at a mid of 100.00."""
+    bids, offers = Shop(fixed(size=size, max_position="1000 contracts"), instrument).quotes()
+    assert (bids, offers) == ([(9_950, bid_lots)], [(10_050, offer_lots)])
+
+
+POSITIONS = {"inverse": (INVERSE, 30, 3.0), "linear": (LINEAR, 30, 0.3), "spot": (CENTS, 300, 0.3)}
+
+
+@pytest.mark.parametrize(("instrument", "lots", "base"), POSITIONS.values(), ids=POSITIONS)
+def test_a_position_counts_in_base_units_where_a_formula_does(instrument, lots, base):
+    shop = Shop(fixed(size="7 lots", max_position="1000 lots"), instrument).position(lots)
+    assert shop.strategy.base_position(shop.view) == pytest.approx(base)
+
+
 SMALL = {  #                       instrument                                                  size         quoted
     "below the least value":     (CENTS,                                                   "0.05 BTC",   0),
     "just the least value":      (CENTS,                                                   "0.051 BTC",  1),
