@@ -16,6 +16,9 @@ RESPONSE_NS = 3_000_000
 APART_NS = 20_000_000
 """Commands of one order keep this distance: hftbacktest refuses a request while the one before is under way."""
 
+LATEST_NS = 300_000_000
+"""The last cancel comes so long after the last order; data go on for longer."""
+
 NEW = "new"
 CANCEL = "cancel"
 AMEND = "amend"
@@ -119,7 +122,7 @@ def write(market: Market, orders: int, seed: int) -> list[Command]:
                     )
                 )
             at += APART_NS + life // 2
-            commands.append(Command(at=min(at, end + 2 * APART_NS), kind=CANCEL, order=number))
+            commands.append(Command(at=min(at, end + LATEST_NS), kind=CANCEL, order=number))
             if is_twin or draw.random() < 0.7:
                 break
             # Another one joins it a little later, when something may have printed.

@@ -14,7 +14,7 @@ from tests.crosscheck.fills import MODELS, ours, quantities
 from tests.crosscheck.markets import queues, snapshots
 from tests.crosscheck.reading import ALL, RULES, Reading, steps
 from tests.crosscheck.scenes import SCENES
-from tests.crosscheck.script import APART_NS, write
+from tests.crosscheck.script import APART_NS, NEW, write
 
 ORDERS = 400
 ROWS = 12_000
@@ -97,6 +97,7 @@ def test_a_script_is_fixed_and_keeps_the_commands_of_an_order_apart(market, comm
     last: dict[int, int] = {}
     for one in commands:
         assert one.at - last.get(one.order, one.at - APART_NS) >= APART_NS
+        assert (one.kind == NEW) is (one.order not in last)
         last[one.order] = one.at
 
 
