@@ -21,6 +21,9 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "backtest": lazy("quotewright.cli.run:backtest", "Run a config on a tape, in virtual time."),
+    "walk-forward": lazy(
+        "quotewright.cli.walk_forward:walk_forward", "Choose parameters on one range of time and test them on the next."
+    ),
     "paper": lazy("quotewright.cli.run:paper", "Run a config against a live feed or the embedded local exchange."),
     "status": lazy("quotewright.cli.status:status", "Show how a run on a live feed stands."),
     "set": lazy("quotewright.cli.operate:set_", "Change a strategy's parameter while a run goes on."),

@@ -82,6 +82,33 @@ def with_value(config: Config, assignment: str) -> Config:
     return _config(values, sources, list(config.files) or [SET])
 
 
+def with_values(config: Config | None, values: Mapping[str, Any], label: str = SET) -> Config:
+    """Return *config* with these tables on top, those alone without one; the config itself stays as it is.
+
+    *values* are as TOML would hold them; a float counts as the decimal number that it is written as.
+
+    Raises:
+        ConfigError: unknown tables or keys, values of the wrong kind.
+    """
+    for key in values:
+        if key not in TOP_LEVEL:
+            raise ConfigError(f"{label}: unknown table '{key}'{_hint(key, TOP_LEVEL)}")
+    if values.get("config_version", CONFIG_VERSION) != CONFIG_VERSION:
+        _require_version(label, values)
+    before = copy.deepcopy(config.values) if config is not None else {}
+    sources = dict(config.sources) if config is not None else {}
+    _merge(before, sources, _Layer(label, _exact(values), {}))
+    return _config(before, sources, list(config.files) if config is not None else [label])
+
+
+def _exact(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _exact(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [_exact(item) for item in value]
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
 def _read(path: Path) -> _Layer:
     try:
         text = path.read_bytes().decode("utf-8")

@@ -28,6 +28,7 @@ from quotewright.tape.writer import TapeWriter
 if TYPE_CHECKING:
     from quotewright.config.model import Config, FeedTable
     from quotewright.plugin.registry import PluginSet
+    from quotewright.runtime.recorder import RunRecorder
 
 STATUS = "status.json"
 TAPE = "tape"
@@ -52,9 +53,10 @@ def paper_live(
     folder: Path | None = None,
     watcher: Watcher | None = None,
     prepared: Callable[[Session], None] | None = None,
+    recorder: RunRecorder | None = None,
 ) -> Outcome:
     """Run *config* on its live feed for *seconds* (None: until interrupted) and return the outcome."""
-    return anyio.run(_paper_live, config, plugins, seconds, folder, watcher, prepared)
+    return anyio.run(_paper_live, config, plugins, seconds, folder, watcher, prepared, recorder)
 
 
 async def _paper_live(
@@ -64,6 +66,7 @@ async def _paper_live(
     folder: Path | None,
     watcher: Watcher | None,
     prepared: Callable[[Session], None] | None,
+    recorder: RunRecorder | None = None,
 ) -> Outcome:
     (table,) = config.feeds.values()
     table = resolved_feed(config, plugins, table)
@@ -73,7 +76,15 @@ async def _paper_live(
     market = await prepare(adapter, table.instruments, LiveClock(), table.where, config.run.seed)
     span_ns = round(seconds * 1e9) if seconds is not None else 0
     session = Session(
-        "paper", config, plugins, None, folder, span_ns, record_inputs=folder is not None, live=market.market
+        "paper",
+        config,
+        plugins,
+        None,
+        folder,
+        span_ns,
+        record_inputs=folder is not None,
+        live=market.market,
+        recorder=recorder,
     )
     writer = None
     if folder is not None:
