@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quotewright.config.units import UnitError
 from quotewright.kernel.codes import BID
@@ -164,6 +167,27 @@ def test_the_corrected_quotes_by_hand():
     below, above = corrected_distances(0.0, 0.5, 1.0, base=8.0, penalty=0.001)
     assert (below, above) == (pytest.approx(9.0 + 10.0), pytest.approx(9.0 + 1.5 - 10.0))
     assert shop.position(1000).first() == (9_981, 10_001)
+
+
+@given(
+    st.floats(0, 500),
+    st.floats(-1, 1),
+    st.lists(st.floats(-50, 50), min_size=2, max_size=6),
+    st.sampled_from([1e-4, 1e-3]),
+)
+def test_corrected_quotes_never_rise_with_inventory(volatility, imbalance, positions, penalty):
+    found = [corrected_distances(volatility, imbalance, each, penalty=penalty) for each in sorted(positions)]
+    for (below, above), (later_below, later_above) in pairwise(found):
+        assert later_below >= below - 1e-9
+        assert later_above <= above + 1e-9
+
+
+@given(st.floats(0, 500), st.floats(-1, 1), st.floats(-50, 50))
+def test_both_variants_spread_as_far_but_for_the_inventory(volatility, imbalance, position):
+    """Widening one side by all, or both by half, is the same total, up to what the penalty is worth."""
+    printed = article_spread_bps(volatility * 1e-4, imbalance, position)
+    below, above = corrected_distances(volatility, imbalance, position)
+    assert -1e-9 <= below + above - printed <= abs(position) * 0.99 + 1e-9
 
 
 def test_levels_of_the_book_that_are_counted_can_be_chosen():
