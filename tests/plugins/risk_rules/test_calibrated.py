@@ -183,3 +183,18 @@ def test_random_moves_hardly_ever_trip_it(seed):
     floor = at_mid(AdverseSelection(fills=30, limit="0 bps"), mid=1_000_000)
     filled_and_moved(floor, [round(drawn.gauss(0, 50)) for _ in range(150)])
     assert floor.of(SPOT) <= WARNING
+
+
+def test_a_release_forgets_the_fills_of_what_was_released_and_no_others():
+    rule = AdverseSelection(fills=5)
+    floor = at_mid(rule, mid=100_000, instruments=(PLAIN, PERP))
+    filled_and_moved(floor, [-50] * 5)
+    assert floor.of(SPOT) == CANCEL_ALL
+    floor.quote(floor.view.now_ns, 99_749, 99_751, which=1)
+    floor.hold(SELL, 99)
+    floor.trade(BUY, 1, 99_000).trade(BUY, 1, 99_000, which=1)
+    floor.gate.release(0, SPOT)
+    assert [len(due) for due in rule._due.values()] == [0, 1]
+    filled_and_moved(floor, [-50] * 4)
+    assert floor.of(SPOT) == NORMAL, "judged from five fills after the release on"
+    assert filled_and_moved(floor, [-50]).of(SPOT) == CANCEL_ALL

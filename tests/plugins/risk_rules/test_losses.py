@@ -146,3 +146,11 @@ def test_fees_and_rebates_are_part_of_every_loss():
     floor.send(BUY, 1)
     assert floor.filled(fee=500 * ONE).wake().state == HALT
     assert [rule.state for rule in floor.gate.rules] == [HALT, HALT]
+
+
+def test_a_jump_of_exactly_the_limit_is_not_believed_and_each_confirmation_takes_its_time():
+    floor = long_ten(EquitySanity(jump="500 USDT", confirm=2))
+    assert floor.mid(2 * SECOND, 149).state == NORMAL
+    assert floor.mid(3 * SECOND, 99).state == REDUCE_ONLY
+    assert floor.wake(4 * SECOND - 1).state == REDUCE_ONLY
+    assert floor.wake(4 * SECOND).state == NORMAL

@@ -272,3 +272,16 @@ def test_a_new_deployment_is_held_in_position_pace_and_instruments():
     assert floor.ask(SELL, 1) == "", "it only reduces"
     with pytest.raises(ConfigError, match="full_size says what size grows to; size is missing"):
         Floor(DeploymentRamp(full_size="1 BTC"))
+
+
+def test_a_market_order_in_flight_crosses_everything():
+    floor = at_mid(SelfCross())
+    assert floor.send(SELL, 1, 0, time_in_force=1) == ""
+    assert floor.ask(BUY, 1, 50) == "self_cross"
+
+
+@pytest.mark.parametrize(("side", "held", "state"), [("long", SELL, NORMAL), ("long", BUY, WARNING)])
+def test_a_limit_of_one_side_is_warned_of_on_that_side_only(side, held, state):
+    assert at_mid(PositionValue(limit="1000 USDT", side=side)).hold(held, 9).wake().state == state
+    other = "short" if side == "long" else "long"
+    assert at_mid(PositionValue(limit="1000 USDT", side=other)).hold(held, 9).wake().state == WARNING - state

@@ -472,3 +472,23 @@ def test_a_market_that_shocks_is_silent_or_quarrels_may_be_stopped_alone():
         assert floor.of(SPOT) == NORMAL
         floor.mid(5 * SECOND, 90 if isinstance(rule, StreamDisagreement) else 110)
         assert floor.of(SPOT) == NORMAL
+
+
+def test_what_was_taken_exactly_one_window_ago_has_left():
+    floor = at_mid(MarketMakerProtection(window="5s", quantity="3 lots", delta="9 lots"))
+    floor.trade(BUY, 2).at(6 * SECOND).trade(SELL, 2)
+    assert floor.of(SPOT) == NORMAL
+    assert floor.at(11 * SECOND - 1).trade(BUY, 1).of(SPOT) == CANCEL_ALL
+
+
+def test_fills_of_another_underlying_are_no_part_of_a_delta():
+    floor = at_mid(MarketMakerProtection(delta="3 BTC", group="all"), instruments=(PLAIN, ETH))
+    assert floor.trade(BUY, 9, which=1).trade(BUY, 2).state == NORMAL
+    assert floor.trade(BUY, 1).state == CANCEL_ALL
+
+
+def test_a_burst_of_one_message_can_be_kept():
+    floor = at_mid(MessageLimit(limit=10, reserve="0%", burst=1))
+    assert [floor.send(BUY, 1, 98), floor.send(BUY, 1, 97)] == ["", "burst"]
+    with pytest.raises(ConfigError, match="baseline: should be longer than the window, 10s"):
+        Floor(FillRate(times=2.0, window="10s", baseline="10s"))
