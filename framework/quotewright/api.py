@@ -322,7 +322,7 @@ def trades(tape: TapeLike, instrument: str | None = None, start: TimeLike = None
     """Return the prints on *tape* received in ``[start, end)`` as a record array.
 
     Columns: ``time_ns`` (received), ``event_ns``, ``instrument``, ``side`` of the taker (buy, sell or empty), ``price``
-    in the currency of prices, ``size`` in base units or contracts, ``id``.
+    in the currency of prices, ``quantity`` in base units or contracts, ``id``.
     """
     from_ns, to_ns = _range(start, end)
     parts = []
@@ -347,7 +347,7 @@ def trades(tape: TapeLike, instrument: str | None = None, start: TimeLike = None
             "instrument": names[number],
             "side": np.select([rows["side"] == BUY, rows["side"] == SELL], ["buy", "sell"], ""),
             "price": rows["price"] * prices[number],
-            "size": rows["size"] * sizes[number],
+            "quantity": rows["size"] * sizes[number],
             "id": rows["id"],
         }
     )

@@ -333,7 +333,7 @@ def test_several_tapes_are_one(tmp_path):
     twice = qw.trades([TAPE, TAPE], start=START, end=END)
     assert len(twice) == 2 * len(prints) > 100
     assert set(prints.side) == {"buy", "sell"}
-    assert (prints["size"] > 0).all()
+    assert (prints.quantity > 0).all()
     assert (prints.event_ns <= prints.time_ns).all()
     assert len(qw.trades(TAPE, start="2027-01-01")) == 0
 
