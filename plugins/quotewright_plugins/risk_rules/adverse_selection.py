@@ -89,7 +89,7 @@ class AdverseSelection(ScopedRule):
         self.breach = breach_of(self.on_breach)
         self.freeze_ns = int(self.freeze)
         self._accepted = float(self.limit)
-        self._own = OwnOrders(context.views)
+        self._own = OwnOrders(context.views, with_levels=self.by == "level")
         self._due: dict[int, deque[tuple[int, int, int, str, str]]] = {
             view.instrument_id: deque() for view in context.views
         }

@@ -11,7 +11,7 @@ from quotewright.kernel.rules import RiskRule
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
 from quotewright_plugins.risk_rules.exposure import added_by, lacks_price, longest_lots, shortest_lots, worth
 from quotewright_plugins.risk_rules.losses import money_limit
-from quotewright_plugins.risk_rules.scoped import breach_of
+from quotewright_plugins.risk_rules.scoped import breach_of, venue_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.rules import Refusal
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
 @configured
 class CreditLimit(RiskRule):
-    """Refuse an order that could bring the value in use, over all instruments and venues, beyond ``limit``.
+    """Refuse an order that could bring the value in use, over all instruments, beyond ``limit``.
 
     In use is, for each instrument, the larger of the two positions that there are if all its buying, or all its selling
-    orders fill, at the last mid, times ``margin``; nothing is netted between instruments. Beyond the limit by a move of
-    the price, ``on_breach`` holds until it is within again.
+    orders fill, at the last mid, times ``margin``; nothing is netted between instruments. ``per = "venue"`` holds the
+    limit for each venue alone. Beyond the limit by a move of the price, ``on_breach`` holds until it is within again.
     """
 
     limit: Amount | Percent = setting(doc="largest value in use: an amount, or a share of capital", check=positive)
     capital: Amount | None = setting(
         default=None, doc="capital that a percentage is taken of, in quote currency", check=positive
     )
+    per: Literal["all", "venue"] = setting(default="all", doc="what the limit holds for")
     margin: Percent = setting(
         default="100%", doc="share of a value that is in use: the initial margin", check=between("0.0001", "1")
     )
@@ -53,11 +54,14 @@ class CreditLimit(RiskRule):
         self._warn = int(self._limit * self.warn_at)
         self._breach = breach_of(self.on_breach)
         self._views = context.views
+        self._is_each = self.per == "venue"
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Add the order's worst case to what is in use."""
         total = 0
         for one in self._views:
+            if self._is_each and venue_of(one) != venue_of(view):
+                continue
             added = added_by(command, view) if one is view else (0, 0)
             if (one is view and one.known_mid2 <= 0) or lacks_price(one):
                 return self.refuse("no_price", f"{one.instrument.name}: there is no price to value it")
@@ -77,9 +81,11 @@ class CreditLimit(RiskRule):
         """Value everything; once per wake-up, not once per instrument."""
         if view is not self._views[0]:
             return
-        total = 0
+        totals: dict[str, int] = {}
         for one in self._views:
-            total += self._in_use(one)
+            where = venue_of(one) if self._is_each else ""
+            totals[where] = totals.get(where, 0) + self._in_use(one)
+        total = max(totals.values())
         if total >= self._warn:
             self.set_state(self._breach if total > self._limit else WARNING, self._text(total))
         elif self.state:

@@ -65,18 +65,19 @@ class KillSwitch(ScopedRule):
         self._sent_ns: dict[int, int] = {}
 
     def on_command(self, command: Command, view: View) -> None:
-        """Remember whose order it is."""
-        self._own.note(command, view)
+        """Remember whose order it is, if that makes a difference."""
+        if self.scope == "strategy":
+            self._own.note(command, view)
 
     def on_report(self, report: Report, view: View) -> None:
         """Count rejects, fills and unknown outcomes within the window."""
-        own = self._own.of(report, view)
+        strategy = self._own.of(report, view).strategy if self.scope == "strategy" else ""
         if isinstance(report, Rejected):
-            self._count("orders rejected", view, own.strategy)
+            self._count("orders rejected", view, strategy)
         elif isinstance(report, Fill):
-            self._count("executions", view, own.strategy)
+            self._count("executions", view, strategy)
         elif isinstance(report, OrderUnknown):
-            self._count("orders unknown", view, own.strategy)
+            self._count("orders unknown", view, strategy)
 
     def _count(self, what: str, view: View, strategy: str) -> None:
         limit = self._limits[what]

@@ -18,7 +18,10 @@ KEPT_ENDED = 4096
 
 
 class OwnOrder(NamedTuple):
-    """What a rule wants to know of an order of ours; *level* is its place among the strategy's quotes, -1 none."""
+    """What a rule wants to know of an order of ours.
+
+    *level* is its place among the strategy's quotes, -1 none or not asked for.
+    """
 
     side: int
     strategy: str
@@ -28,7 +31,8 @@ class OwnOrder(NamedTuple):
 class OwnOrders:
     """Orders that left, by number. The side of a fill whose order is not known is read off what was bought since."""
 
-    def __init__(self, views: Iterable[View]) -> None:
+    def __init__(self, views: Iterable[View], *, with_levels: bool = False) -> None:
+        self._with_levels = with_levels
         self._orders: dict[int, OwnOrder] = {}
         self._ended: dict[int, None] = {}
         self._bought = {view.instrument_id: view.portfolio.bought_lots for view in views}
@@ -36,7 +40,7 @@ class OwnOrders:
     def note(self, command: Command, view: View) -> None:
         """Remember an order that leaves."""
         if isinstance(command, NewOrder):
-            order = view.order(command.order_number)
+            order = view.order(command.order_number) if self._with_levels else None
             level = order.level if order is not None else -1
             self._orders[command.order_number] = OwnOrder(command.side, command.strategy, level)
 

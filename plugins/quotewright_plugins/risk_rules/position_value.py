@@ -10,7 +10,7 @@ from quotewright.kernel.portfolio import money_text
 from quotewright.kernel.rules import RiskRule
 from quotewright.plugin.settings import at_least, between, configured, positive, setting
 from quotewright_plugins.risk_rules.exposure import lacks_price, longest_lots, shortest_lots, worth
-from quotewright_plugins.risk_rules.scoped import breach_of
+from quotewright_plugins.risk_rules.scoped import breach_of, venue_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.rules import Refusal
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 class PositionValue(RiskRule):
     """Refuse an order whose worst case would make the net position worth more than ``limit``.
 
-    ``per`` says what is netted: nothing, all instruments of one base currency over all venues, or everything. The worst
-    case is the position with all that is open on the order's side filled, at the last mids. ``side`` limits only longs
-    or only shorts. A value beyond the limit sets ``on_breach`` until it is within again.
+    ``per`` says what is netted: nothing, all instruments of one base currency over all venues, of one venue, or
+    everything. The worst case is the position with all that is open on the order's side filled, at the last mids.
+    ``side`` limits only longs or only shorts. A value beyond the limit sets ``on_breach`` until it is within again.
     """
 
     limit: Amount = setting(doc="largest value of the position, in quote currency", check=positive)
-    per: Literal["instrument", "underlying", "all"] = setting(default="instrument", doc="what the limit holds for")
+    per: Literal["instrument", "underlying", "venue", "all"] = setting(
+        default="instrument", doc="what the limit holds for"
+    )
     side: Literal["both", "long", "short"] = setting(default="both", doc="which positions are limited")
     warn_at: Percent = setting(
         default="80%", doc="share of the limit at which the rule warns", check=between("0.01", "1")
@@ -40,19 +42,25 @@ class PositionValue(RiskRule):
     )
 
     def bind(self, context: BindContext) -> None:
-        """Sort the instruments into what is netted."""
+        """Take the limit as money."""
         self.wake_every_ns = int(self.every)
         self._limit = context.money(self.limit, "limit")
         self._warn = int(self._limit * self.warn_at)
         self._breach = breach_of(self.on_breach)
-        self._first = context.views[0]
+        self._views = context.views
         self._groups: dict[str, list[View]] = {}
-        for view in context.views:
-            self._groups.setdefault(self._group(view), []).append(view)
 
     def _group(self, view: View) -> str:
+        if self.per == "venue":
+            return venue_of(view)
         instrument = view.instrument
         return instrument.name if self.per == "instrument" else instrument.base if self.per == "underlying" else "all"
+
+    def _grouped(self) -> dict[str, list[View]]:
+        if not self._groups:  # which venue trades what is told after the rules are bound
+            for view in self._views:
+                self._groups.setdefault(self._group(view), []).append(view)
+        return self._groups
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Value the worst case of the order's side."""
@@ -62,7 +70,7 @@ class PositionValue(RiskRule):
         if view.known_mid2 <= 0:
             return self.refuse("no_price", f"{view.instrument.name}: there is no price to value it")
         total, added = 0, view.added_lots(command)
-        for one in self._groups[self._group(view)]:
+        for one in self._grouped()[self._group(view)]:
             if lacks_price(one):
                 return self.refuse("no_price", f"{one.instrument.name}: there is no price to value it")
             more = added if one is view else 0
@@ -73,10 +81,10 @@ class PositionValue(RiskRule):
 
     def on_wake(self, view: View) -> None:
         """Value every position; once per wake-up, not once per instrument."""
-        if view is not self._first:
+        if view is not self._views[0]:
             return
         most, where = 0, ""
-        for name, views in self._groups.items():
+        for name, views in self._grouped().items():
             total = 0
             for one in views:
                 if one.position_lots:

@@ -53,7 +53,7 @@ class PriceCollar(RiskRule):
             return self.refuse("old_reference", f"the {what} is {age_ns / 1e9:.3f} s old, limit {self.max_age}")
         share, whole = self._share
         price2 = 2 * view.command_price_ticks(command) * view.tick_steps
-        if self.reference in ("mark", "index"):
+        if self.wake_every_ns:
             decimals = view.instrument.price_decimals
             price2 *= 10 ** max(0, REFERENCE_SCALE - decimals)
             reference2 *= 10 ** max(0, decimals - REFERENCE_SCALE)

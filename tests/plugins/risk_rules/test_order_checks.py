@@ -285,3 +285,15 @@ def test_a_limit_of_one_side_is_warned_of_on_that_side_only(side, held, state):
     assert at_mid(PositionValue(limit="1000 USDT", side=side)).hold(held, 9).wake().state == state
     other = "short" if side == "long" else "long"
     assert at_mid(PositionValue(limit="1000 USDT", side=other)).hold(held, 9).wake().state == WARNING - state
+
+
+def test_values_and_credit_may_be_held_for_each_venue():
+    """BTC and ETH are traded at one venue, the perpetual at another."""
+    rules = PositionValue(limit="500 USDT", per="venue"), CreditLimit(limit="800 USDT", per="venue")
+    floor = at_mid(*rules, instruments=(PLAIN, ETH, PERP)).hold(BUY, 3).hold(BUY, 9, which=2)
+    assert [floor.ask(BUY, lots, which=1) for lots in (2, 3)] == ["", "value"]
+    floor = at_mid(rules[1], instruments=(PLAIN, ETH, PERP)).hold(SELL, 6).hold(BUY, 3, which=2)
+    assert [floor.ask(BUY, lots, which=1) for lots in (2, 3)] == ["", "credit"]
+    assert floor.ask(BUY, 5, which=2) == ""
+    assert floor.wake().state == NORMAL
+    assert floor.hold(BUY, 1, which=1).wake().state == WARNING
