@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from quotewright.config.units import Duration
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import BUY, NEVER, ROW_WORDS, SELL, STATUS_NAMES
+from quotewright.kernel.codes import BUY, NEVER, RATE_SCALE, REFERENCE_SCALE, ROW_WORDS, SELL, STATUS_NAMES
 from quotewright.kernel.venue import Venue
 from quotewright.live.source import LiveSource, sink_of
 from quotewright.model.instrument import Instrument
@@ -26,6 +26,7 @@ from quotewright.model.orders import (
     CancelRejected,
     Fill,
     NewOrder,
+    Payment,
     Rejected,
     RejectReason,
     TimeInForce,
@@ -33,6 +34,7 @@ from quotewright.model.orders import (
 from quotewright.plugin.settings import at_least, configured, setting
 from quotewright.wiring import Market, VenueContext, to_money
 from quotewright_simexchange.exchange.records import (
+    BalanceEvent,
     DepthEvent,
     OrderEvent,
     OrderRequest,
@@ -98,6 +100,7 @@ class ExchangeVenue(Venue):
 
     def __attrs_post_init__(self) -> None:
         self.keeps_priority_on_reduce = True
+        self.reports_funding = True
         self.source = ExchangeRows(self)
         self.exchange: Exchange | None = None
         self.driver: MarketDriver | None = None
@@ -292,6 +295,10 @@ class ExchangeVenue(Venue):
             if event.account == ACCOUNT:
                 self._on_order(event)
             return
+        if isinstance(event, BalanceEvent):
+            if event.account == ACCOUNT and event.why == "funding":
+                self._paid(event)
+            return
         sink, receive_ns = self._sink, event.event_ns + self._feed_ns
         if not isinstance(event, (TradeEvent, DepthEvent, PhaseEvent, ReferenceEvent)):
             return
@@ -311,7 +318,25 @@ class ExchangeVenue(Venue):
                 sink.mark(f"{event.mark:f}")
             if event.index is not None:
                 sink.index(f"{event.index:f}")
+            if event.funding_ns:
+                sink.funding(f"{event.funding_rate:f}", event.funding_ns)
         sink.end()
+
+    def _paid(self, event: BalanceEvent) -> None:
+        """Report what funding brought or cost."""
+        reference = self._open().reference(event.symbol)
+        (amount,) = event.delta.values()
+        self._reports.append(
+            Payment(
+                instrument=next(at for at, one in enumerate(self.traded) if one.symbol == event.symbol),
+                event_ns=event.event_ns,
+                receive_ns=event.event_ns + self._response_ns,
+                what="funding",
+                amount=to_money(amount),
+                rate=int(reference.funding_rate.scaleb(RATE_SCALE)),
+                price=int((reference.mark or Decimal(0)).scaleb(REFERENCE_SCALE)),
+            )
+        )
 
     def _snapshot(self, symbol: str) -> None:
         """Begin the feed of *symbol* with the whole book."""

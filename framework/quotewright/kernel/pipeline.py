@@ -31,8 +31,8 @@ from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rules import Refusal, RiskRule
 from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
-from quotewright.kernel.view import View
-from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder, VenueState
+from quotewright.kernel.view import View, pay
+from quotewright.model.orders import AmendOrder, CancelOrder, CancelRejected, Fill, NewOrder, Payment, VenueState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,9 +229,12 @@ class Pipeline:
         filled: list[Desk] = []
         for venue in self.venues:
             for report in venue.take_reports(now_ns):
-                if isinstance(report, VenueState):
+                if isinstance(report, VenueState | Payment):
                     self.recorder.on_report(now_ns, self.rows_consumed, report, None)
-                    self.reach(venue, report.is_good, filled)
+                    if isinstance(report, VenueState):
+                        self.reach(venue, report.is_good, filled)
+                    else:
+                        pay(self.views, report)
                     continue
                 order = self.manager.on_report(report, now_ns)
                 self.recorder.on_report(now_ns, self.rows_consumed, report, order)

@@ -28,7 +28,7 @@ from quotewright.kernel.codes import (
     UNDERLYING,
 )
 from quotewright.kernel.markouts import Markouts
-from quotewright.kernel.portfolio import Portfolio
+from quotewright.kernel.portfolio import Portfolio, divided
 from quotewright.kernel.rows import Rows
 from quotewright.model.orders import AmendOrder, NewOrder
 
@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from quotewright.kernel.risk import RiskGate
     from quotewright.kernel.signals import Signal
     from quotewright.model.instrument import Instrument
+    from quotewright.model.orders import Payment
+
+
+def pay(views: list[View | None], payment: Payment) -> bool:
+    """Book a venue's payment on the instrument that it is for; False if that is not watched."""
+    number = payment.instrument
+    view = views[number] if 0 <= number < len(views) else None
+    return view is not None and view.take_payment(payment)
 
 
 def multiple(new: int, old: int) -> int:
@@ -235,6 +243,24 @@ class View:
                 amount = portfolio.settle(price)
             if portfolio is self.portfolio:
                 self.payments.append((time_ns, what, lots, rate, price, amount))
+        return True
+
+    def take_payment(self, payment: Payment) -> bool:
+        """Book what the venue paid (or charged) for what is held; strategies share funding as they share the position.
+
+        A settlement is booked at its price, what it comes to is reckoned here.
+        """
+        if payment.what != "funding":
+            return self.book_payments(payment.receive_ns, payment.what, 0, payment.price)
+        held = self.portfolio.position_lots
+        for portfolio in self.portfolios:
+            amount = payment.amount
+            if portfolio is not self.portfolio:
+                lots = portfolio.position_lots if held >= 0 else -portfolio.position_lots
+                amount = divided(amount * lots, abs(held)) if held else 0
+            portfolio.book_funding(amount)
+        told = (payment.receive_ns, payment.what, held, payment.rate, payment.price, payment.amount)
+        self.payments.append(told)
         return True
 
     def expire(self) -> bool:

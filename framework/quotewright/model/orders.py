@@ -213,6 +213,33 @@ class VenueState(msgspec.Struct, frozen=True, kw_only=True, tag="venue"):
     order_number: int = 0
 
 
+class Payment(msgspec.Struct, frozen=True, kw_only=True, tag="payment"):
+    """What a venue with ``reports_funding`` paid for a position held, apart from fills: its order number is 0.
+
+    ``amount`` was received (below zero: charged), in 10^-18 of the settlement currency; ``rate`` (10^-15) and ``price``
+    (10^-9 of quote currency) are what it was reckoned by, 0 if that was not told. A settlement closes the position at
+    its ``price``, the amount is then not looked at.
+    """
+
+    instrument: int
+    event_ns: int
+    receive_ns: int
+    what: Literal["funding", "settlement"]
+    amount: int = 0
+    rate: int = 0
+    price: int = 0
+    order_number: int = 0
+
+
 Report: TypeAlias = (
-    Accepted | Rejected | Fill | Canceled | CancelRejected | Amended | AmendRejected | OrderUnknown | VenueState
+    Accepted
+    | Rejected
+    | Fill
+    | Canceled
+    | CancelRejected
+    | Amended
+    | AmendRejected
+    | OrderUnknown
+    | VenueState
+    | Payment
 )

@@ -220,7 +220,7 @@ class Carrying(Views):
         told: list[Event] = []
         for name in names:
             delta = {self.listings[symbol].settle: amounts[name]} if name in amounts else {}
-            told += self._balance_events([name], why, delta)
+            told += self._balance_events([name], why, delta, symbol if delta else "")
             told += self._position_events(name, symbol, why)
         self._tell([*first, *orders, *told, *trades, *others, *self._depth(symbol, changes)])
         return refused
@@ -352,7 +352,9 @@ class Carrying(Views):
             DepthEvent(symbol=symbol, sequence=book.sequence, changes=tuple(told), event_ns=self.now_ns)  # type: ignore[arg-type]
         ]
 
-    def _balance_events(self, accounts: Iterable[str], why: str, delta: Mapping[str, Decimal]) -> list[BalanceEvent]:
+    def _balance_events(
+        self, accounts: Iterable[str], why: str, delta: Mapping[str, Decimal], symbol: str = ""
+    ) -> list[BalanceEvent]:
         """Return what has changed of each account's balances since it was told last."""
         found = []
         for name in accounts:
@@ -372,6 +374,7 @@ class Carrying(Views):
                         balances=changed,
                         why=why,
                         delta=dict(delta),
+                        symbol=symbol,
                         event_ns=self.now_ns,
                     )
                 )

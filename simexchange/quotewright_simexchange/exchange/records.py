@@ -163,7 +163,8 @@ class BalanceEvent:
     """What an account has changed: *balances* are the changed currencies with (free, locked), after one command.
 
     *why*: ``order`` (lock or release), ``trade``, ``deposit``, ``withdrawal``, ``transfer``, ``funding``,
-    ``settlement``, ``liquidation``. *delta* holds what came or went at a deposit, transfer or funding.
+    ``settlement``, ``liquidation``. *delta* holds what came or went at a deposit, transfer or funding, *symbol* the
+    instrument for which that was, if it was for one.
     """
 
     account: str
@@ -171,6 +172,7 @@ class BalanceEvent:
     balances: Mapping[str, tuple[Decimal, Decimal]]
     why: str
     delta: Mapping[str, Decimal] = attrs.field(factory=dict)
+    symbol: str = ""
     event_ns: int
 
 

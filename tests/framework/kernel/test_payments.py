@@ -12,7 +12,9 @@ from quotewright.kernel.codes import CLOSED, FUNDING, INDEX, MARK, NEVER, STATUS
 from quotewright.kernel.contract_money import money
 from quotewright.kernel.markouts import Markouts
 from quotewright.kernel.portfolio import Portfolio
+from quotewright.kernel.view import pay
 from quotewright.model.names import expiry_ns
+from quotewright.model.orders import Payment
 from quotewright.wiring import BoundAmount
 from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL, Market, ObedientVenue, Run, Stage, Told
 from tests.framework.kernel.test_portfolio_kinds import COIN_CALL, INVERSE, LINEAR
@@ -150,3 +152,40 @@ def test_amounts_become_contracts_and_money(instrument, value, unit, lots, quote
     view = Stage(instrument=instrument).quote(1, 9_999 * scale, 10_001 * scale).view
     bound = BoundAmount(Amount(value=Decimal(value), unit=unit), [view], "here")
     assert (bound.lots(view), money(bound.money(view)), bound.applies_to(view)) == (lots, quote, True)
+
+
+def told(what, amount=0, price=0, instrument=0):
+    return Payment(
+        instrument=instrument, event_ns=1, receive_ns=9, what=what, amount=amount, rate=RATE, price=price
+    )  # fmt: skip
+
+
+def test_a_venue_that_reports_funding_is_believed_and_strategies_share_it_by_position():
+    view = held(-4).view
+    mine, other = Portfolio(PERP), Portfolio(PERP)
+    mine.book_fill(SELL, 100, 6, 0, "USDT", 200, True)
+    other.book_fill(BUY, 100, 2, 0, "USDT", 200, True)
+    view.portfolios.extend((mine, other))
+    assert pay([view], told("funding", 10 * ONE, 100 * 10**9))
+    assert [money(each.funding) for each in view.portfolios] == [10, 15, -5]
+    assert view.payments == [(9, "funding", -4, RATE, 100 * 10**9, 10 * ONE)]
+
+
+def test_a_settlement_by_the_venue_closes_the_position_at_its_price():
+    stage = Stage(instrument=COIN_CALL).quote(1, 95, 105).trade(BUY, 10, 20)
+    assert pay([stage.view], told("settlement", price=62_500 * 10**9))
+    assert (stage.view.position_lots, money(stage.view.payments[0][5])) == (0, Decimal("0.2"))
+
+
+@pytest.mark.parametrize("instrument", [-1, 1, 2])
+def test_a_payment_for_what_is_not_watched_is_not_booked(instrument):
+    assert not pay([held(1).view, None], told("funding", ONE, instrument=instrument))
+
+
+def test_payments_among_the_reports_are_booked_and_belong_to_no_order():
+    venue = ObedientVenue(latency=10)
+    run = Run(Market().snapshot(1, 99, 101), Told(lambda view, quotes: None, every=100), venue=venue)
+    venue.script.append((50, lambda market: market.tell(Payment, instrument=0, what="funding", amount=-ONE)))
+    run.until(100)
+    assert run.view.portfolio.funding == -ONE
+    assert (run.pipeline.manager.strays, run.gate.state) == (0, 0)
