@@ -254,17 +254,18 @@ def test_an_order_that_is_being_amended_stands_at_both_its_prices():
 
 
 def test_a_new_deployment_starts_small_and_grows():
-    floor = at_mid(DeploymentRamp(period="100s", size="1 BTC", full_size="11 BTC"))
+    floor = at_mid(DeploymentRamp(period="100s", size="1 BTC", full_size="11 BTC")).at(1000 * SECOND)
     assert (floor.ask(BUY, 1), floor.ask(BUY, 2)) == ("", "size")
-    assert (floor.at(51 * SECOND).ask(BUY, 6), floor.ask(BUY, 7)) == ("", "size")
-    assert floor.at(101 * SECOND).ask(BUY, 99) == ""
+    assert (floor.at(1050 * SECOND).ask(BUY, 6), floor.ask(BUY, 7)) == ("", "size")
+    assert floor.at(1100 * SECOND - 1).ask(BUY, 99) == "size"
+    assert floor.at(1100 * SECOND).ask(BUY, 99) == ""
 
 
 def test_a_new_deployment_is_held_in_position_pace_and_instruments():
     floor = at_mid(
         DeploymentRamp(position="5 lots", orders=2, orders_window="10s", instruments=1), instruments=(PLAIN, PERP)
     )
-    assert floor.ask(BUY, 6) == "position"
+    assert (floor.ask(BUY, 6), floor.ask(BUY, 5)) == ("position", "")
     assert [floor.send(BUY, 1), floor.send(BUY, 1), floor.send(BUY, 1)] == ["", "", "orders"]
     assert floor.at(12 * SECOND).ask(BUY, 1, which=1) == "instruments"
     assert floor.ask(BUY, 1) == ""

@@ -382,7 +382,7 @@ HOURS = {  #                 opens         closes        days             at    
 def test_out_of_hours_nothing_is_quoted(opens, closes, days, at, is_open):
     day, time = at.split()
     hours, minutes = time.split(":")
-    now = ("thu", "fri", "sat").index(day) * DAY_NS + (int(hours) * 60 + int(minutes)) * 60 * SECOND + 1
+    now = ("thu", "fri", "sat").index(day) * DAY_NS + (int(hours) * 60 + int(minutes)) * 60 * SECOND
     floor = at_mid(Restricted(instruments=("*",), opens=opens, closes=closes, days=days))
     assert floor.quote(now, 99, 101).ask(BUY, 1) == ("" if is_open else "hours")
     assert floor.wake().state == (NORMAL if is_open else CANCEL_ALL)
@@ -492,3 +492,11 @@ def test_a_burst_of_one_message_can_be_kept():
     assert [floor.send(BUY, 1, 98), floor.send(BUY, 1, 97)] == ["", "burst"]
     with pytest.raises(ConfigError, match="baseline: should be longer than the window, 10s"):
         Floor(FillRate(times=2.0, window="10s", baseline="10s"))
+
+
+def test_a_warning_of_the_fill_rate_stays_as_long_as_there_are_as_many():
+    floor = at_mid(FillRate(limit=5, window="10s"))
+    for at in (1, 2, 3, 3):
+        floor.at(at * SECOND).trade(BUY, 1)
+    assert floor.wake(11 * SECOND - 1).of(SPOT) == WARNING
+    assert floor.wake(11 * SECOND).of(SPOT) == NORMAL
