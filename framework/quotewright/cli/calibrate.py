@@ -73,20 +73,25 @@ def book_maker(tape: Tape, number: int, name: str, plugins_dir: tuple[Path, ...]
     import numpy as np
 
     from quotewright.errors import InputError
-    from quotewright.kernel.codes import BEST_QUOTE, LEVEL_SET, SNAPSHOT_BEGIN
+    from quotewright.kernel.by_order import ByOrderBook
+    from quotewright.kernel.codes import BEST_QUOTE, LEVEL_SET, ORDER_ADD
     from quotewright.kernel.ladder import Ladder
     from quotewright.kernel.top_of_book import TopOfBook
 
-    has_quotes = False
+    found: dict[int, Any] = {ORDER_ADD: ByOrderBook, BEST_QUOTE: TopOfBook}
+    seen = set()
     for _, rows in tape.blocks():
         kinds = rows["kind"][rows["instrument"] == number]
-        if np.isin(kinds, (LEVEL_SET, SNAPSHOT_BEGIN)).any():
+        if (kinds == LEVEL_SET).any():
             return Ladder
-        has_quotes = has_quotes or bool((kinds == BEST_QUOTE).any())
-    if has_quotes:
-        return TopOfBook
+        seen.update(np.unique(kinds).tolist())
+    for kind, model in found.items():
+        if kind in seen:
+            return model
     instrument = tape.instruments[number].name
-    raise InputError(f"{tape.name} holds neither levels nor best quotes of {instrument}; name a model with --book")
+    raise InputError(
+        f"{tape.name} holds neither levels, orders nor best quotes of {instrument}; name a model with --book"
+    )
 
 
 class _Nobody:

@@ -66,6 +66,14 @@ def _described(signal: Signal) -> object:
         return object()
 
 
+def _is_same(description: object, other: object) -> bool:
+    """Return whether two descriptions are equal; those that cannot say so (arrays of a stranger) are not."""
+    try:
+        return bool(description == other)
+    except Exception:
+        return False
+
+
 class View:
     """What the pipeline knows of one instrument at ``now_ns``.
 
@@ -309,7 +317,7 @@ class View:
         """Keep *signal* from now on and return it, or the one of its class and parameters that is kept already."""
         told = _described(signal)
         for kept, description in zip(self.signals, self.declared, strict=True):
-            if type(kept) is type(signal) and description == told:
+            if type(kept) is type(signal) and _is_same(description, told):
                 return kept
         signal.attach(self.instrument, self.book)
         self.signals.append(signal)

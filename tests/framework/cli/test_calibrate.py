@@ -151,7 +151,7 @@ def test_a_tape_without_a_book_of_the_instrument_is_refused():
 
     tape = MemoryTape((instrument(), instrument("C-D.spot@test")), quotes(120))
     assert book_maker(tape, 0, "", ()) is TopOfBook
-    with pytest.raises(InputError, match=r"holds neither levels nor best quotes of C-D.spot@test"):
+    with pytest.raises(InputError, match=r"holds neither levels, orders nor best quotes of C-D.spot@test"):
         book_maker(tape, 1, "", ())
     with pytest.raises(InputError, match=r"no good book of A-B.spot@test at any grid point"):
         measure(tape, 0, SECOND, Ladder)

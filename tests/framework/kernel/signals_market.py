@@ -14,6 +14,7 @@ from quotewright.kernel.codes import (
     LAST_BIT,
     LEVEL_SET,
     OFFER,
+    ORDER_ADD,
     RESYNC,
     SNAPSHOT_BEGIN,
     TRADE,
@@ -43,8 +44,9 @@ class Told:
 
     def message(self, at: int, rows: Sequence[Row], event: int | None = None) -> Told:
         buffer = TapeBuffer(len(rows))
-        for kind, side, price, size in rows:
-            buffer.append(at if event is None else event, at, price, size, 0, pack(kind, side, 0, 0))
+        for number, (kind, side, price, size) in enumerate(rows):
+            id = number if kind == ORDER_ADD else 0
+            buffer.append(at if event is None else event, at, price, size, id, pack(kind, side, 0, 0))
         buffer.mark_last()
         assert buffer.words[buffer.count * 6 - 1] & LAST_BIT
         self.view.on_message(buffer, 0, buffer.count, at)
@@ -58,7 +60,8 @@ class Told:
         if self.view.book.wants_quotes:
             sides = ((side, book.get(side, [(0, 0)])) for side in (BID, OFFER))
             return self.message(at, [(BEST_QUOTE, side, *levels[0]) for side, levels in sides])
-        rows = [(LEVEL_SET, side, *level) for side, levels in book.items() for level in levels]
+        kind = ORDER_ADD if self.view.book.wants_orders else LEVEL_SET
+        rows = [(kind, side, *level) for side, levels in book.items() for level in levels]
         return self.message(at, [(RESYNC, 0, 0, 0), (SNAPSHOT_BEGIN, 0, 0, 0), *rows])
 
     def quote(self, at: int, bid: int, bid_size: int, offer: int, offer_size: int) -> Told:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from quotewright.errors import ConfigError
+from quotewright.kernel.by_order import ByOrderBook
 from quotewright.kernel.codes import BEST_QUOTE, BID, LAST_BIT, NO_MARKET, OFFER, TRADE, pack
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
@@ -23,7 +24,7 @@ from quotewright.kernel.signals import (
     Spread,
     WeightedMid,
 )
-from quotewright.kernel.signals_flow import OrderFlowImbalance, TradeFlow, TradeRate
+from quotewright.kernel.signals_flow import OrderFlowImbalance, SpreadMoves, TradeFlow, TradeRate
 from quotewright.kernel.top_of_book import TopOfBook
 from quotewright.kernel.view import View
 from quotewright.wiring import BindContext
@@ -71,7 +72,7 @@ def constructor(signal):
     return (*own, window_ns)
 
 
-@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook])
+@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook, ByOrderBook])
 def test_the_first_level_reads_alike_on_every_book_model(model):
     """C-09: bid 100 x 3, offer 101 x 1 gives 100.75 (the article's formula 101)."""
     signals = [Mid(), WeightedMid(), Spread(), Imbalance(levels=1), Imbalance(bps=60.0), Depth(levels=1)]
@@ -81,7 +82,7 @@ def test_the_first_level_reads_alike_on_every_book_model(model):
     assert all(signal.is_ready for signal in signals)
 
 
-@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook])
+@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook, ByOrderBook])
 @pytest.mark.parametrize("side", [BID, OFFER])
 def test_a_book_with_an_empty_side_reads_zero_and_is_not_ready(model, side):
     signals = [Mid(), WeightedMid(), Spread(), Imbalance(levels=5), Imbalance(bps=60.0), Depth(levels=1)]
@@ -136,7 +137,7 @@ FLOWS = {  #              quotes (bid, size, offer, size) after 100 x 5 / 102 x 
 
 
 @pytest.mark.parametrize(("quotes", "value"), FLOWS.values(), ids=FLOWS)
-@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook])
+@pytest.mark.parametrize("model", [Ladder, SortedBook, TopOfBook, ByOrderBook])
 def test_order_flow_imbalance_of_cont_kukanov_and_stoikov(quotes, value, model):
     told = Told(OrderFlowImbalance(4 * SECOND, 4), model=model)
     for at, (bid, bid_size, offer, offer_size) in enumerate([(100, 5, 102, 7), *quotes], start=1):
@@ -157,6 +158,20 @@ def test_order_flow_over_a_gap_counts_nothing():
     told.snapshot(3, {BID: [(100, 50)], OFFER: [(102, 70)]}).level(4, BID, 100, 51)
     told.view.catch_up(SECOND)
     assert told.signal.value == 1.0
+
+
+def test_moves_of_the_spread_are_counted_by_time_and_not_by_message():
+    told = Told(SpreadMoves(4 * SECOND, 4))
+    told.quote(1, 99, 5, 101, 5).quote(2, 100, 5, 102, 9)  # the spread stays
+    told.quote(3, 99, 5, 102, 5).quote(3, 99, 5, 101, 5)  # at one time there and back to what stood before
+    told.quote(SECOND + 1, 98, 5, 102, 5).quote(SECOND + 2, 98, 5, 102, 5).quote(2 * SECOND + 1, 99, 5, 101, 5)
+    told.view.catch_up(4 * SECOND)
+    assert (told.signal.value, told.signal.mean_bps, told.signal.is_ready) == (0.5, 200.0, True)
+    told.gap(4 * SECOND + 1).quote(4 * SECOND + 2, 90, 5, 110, 5)
+    told.view.catch_up(5 * SECOND)
+    assert told.signal.value == 0.5, "what changed over a gap is not known"
+    told.view.catch_up(8 * SECOND)
+    assert (told.signal.value, told.signal.mean_bps) == (0.0, 0.0)
 
 
 PRINTS = [(SECOND // 2, BUY, 30), (SECOND // 2 + 1, SELL, 10)]
@@ -254,6 +269,26 @@ def test_a_second_declaration_with_equal_parameters_returns_the_first_signal():
     assert bound.signal(Highest(SECOND)) is high
     assert bound.signal(Highest(SECOND, least=3.0)) is not high, "a parameter that only the stranger knows"
     assert len(view.signals) == 6
+
+
+class Kept(Highest):
+    """A stranger's signal that holds what has been set when it was made."""
+
+    def __init__(self, held):
+        super().__init__(SECOND)
+        self.held = held
+
+
+def test_signals_that_cannot_be_compared_are_two():
+    import threading
+
+    import numpy as np
+
+    bound = context(Told().view)
+    for held in (np.zeros(3), threading.Lock()):
+        first = bound.signal(Kept(held))
+        assert bound.signal(Kept(held)) is not first
+    assert bound.signal(Kept([1])) is bound.signal(Kept([1]))
 
 
 def test_a_signal_declared_in_a_run_starts_then():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.signals import Concentration, Depth, Imbalance, Mid, Signal, Spread, WeightedMid
-from quotewright.kernel.signals_flow import OrderFlowImbalance, TradeFlow, TradeRate
+from quotewright.kernel.signals_flow import OrderFlowImbalance, SpreadMoves, TradeFlow, TradeRate
 from quotewright.kernel.signals_impact import PriceImpact
 from quotewright.kernel.signals_intensity import TradeIntensity
 from quotewright.kernel.signals_liquidity import LargeOrders, LiquidityRegime
@@ -51,6 +52,7 @@ SIGNALS: dict[str, Callable[[], Signal]] = {
     "bipower volatility": lambda: BipowerVolatility(W, 16),
     "median volatility": lambda: MedianVolatility(W, 16),
     "order-flow imbalance": lambda: OrderFlowImbalance(W, 8),
+    "spread moves": lambda: SpreadMoves(W, 8),
     "trade flow": lambda: TradeFlow(W, 8),
     "trade rate": lambda: TradeRate(W, 8),
     "microprice": lambda: Microprice(W, 16, 4, 2),
@@ -126,6 +128,20 @@ def test_a_strategy_that_wakes_twice_as_often(make):
     assert len(slow) > SECONDS
     assert seen(SECOND // 4) == slow
     assert seen(SECOND // 4, best=True, trades=True) == slow
+
+
+ROUNDED = ("volatility", "intensity", "impact")
+"""Signals with logarithms: the C library's may differ in the last digit from machine to machine."""
+
+
+def test_every_form_and_machine_gives_the_same_digits():
+    """Sums are taken in one order, and what is divided is rounded once: equal in both forms, to the last bit."""
+    digest = hashlib.sha256()
+    for name, make in SIGNALS.items():
+        if not any(word in name for word in ROUNDED) or name == "realised volatility in steps":
+            for value, is_ready in values(Told(make()), market(5, SECONDS)):
+                digest.update(f"{name} {value.hex()} {is_ready}\n".encode())
+    assert digest.hexdigest()[:16] == "f848ad6ab18f3175"
 
 
 def rows_of(messages: list[Message]) -> Rows:

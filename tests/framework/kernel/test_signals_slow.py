@@ -17,7 +17,7 @@ import pytest
 from quotewright.kernel.codes import BID, GAP, LEVEL_SET, OFFER, RESYNC, SNAPSHOT_BEGIN, TRADE
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.signals import Concentration, Depth, Imbalance, Spread, WeightedMid
-from quotewright.kernel.signals_flow import OrderFlowImbalance, TradeFlow, TradeRate
+from quotewright.kernel.signals_flow import OrderFlowImbalance, SpreadMoves, TradeFlow, TradeRate
 from quotewright.kernel.signals_impact import PriceImpact
 from quotewright.kernel.signals_intensity import TradeIntensity
 from quotewright.kernel.signals_liquidity import LargeOrders, LiquidityRegime
@@ -173,6 +173,16 @@ def order_flow(history: History, now: int) -> float:
         total += (bid1 >= bid0) * bid_size1 - (bid1 <= bid0) * bid_size0
         total += (offer1 >= offer0) * offer_size0 - (offer1 <= offer0) * offer_size1
     return float(total)
+
+
+def spread_moves(history: History, now: int) -> float:
+    ends = [one for one, two in pairwise(history.moments) if one.at < two.at]
+    good = [end for end in range(max(STEP, now - W + STEP), now + 1, STEP) if history.at(end).mid2]
+    count = 0
+    for old, new in zip(ends, [*ends[1:], history.moments[-1]], strict=True):
+        if old.mid2 and new.mid2 and any(end - STEP < new.at <= end for end in good):
+            count += new.offers[0][0] - new.bids[0][0] != old.offers[0][0] - old.bids[0][0]
+    return count / (len(good) * 0.5) if good else 0.0
 
 
 def trade_flow(history: History, now: int) -> float:
@@ -347,6 +357,7 @@ SLOW = {
     "realised volatility": (lambda: Volatility(W, SAMPLES), volatility),
     "range volatility": (lambda: RangeVolatility(W, SAMPLES), ranges),
     "order-flow imbalance": (lambda: OrderFlowImbalance(W, SAMPLES), order_flow),
+    "spread moves": (lambda: SpreadMoves(W, SAMPLES), spread_moves),
     "trade flow": (lambda: TradeFlow(W, SAMPLES), trade_flow),
     "trade rate": (lambda: TradeRate(W, SAMPLES), trade_rate),
     "price impact": (lambda: PriceImpact(W, SAMPLES), impact),
