@@ -48,6 +48,13 @@ class MarketSettings:
     size: float = setting(default=0.02, doc="typical size of an order in base units", check=positive)
     move_every: Duration = setting(default="50ms", doc="how often the fair value moves", check=at_least(1))
     delay: Duration = setting(default="40ms", doc="how long makers take to learn of a move", check=at_least(0))
+    shared: int = setting(
+        default=0,
+        doc="markets with one such number share a fair value, each strays from it; 0: its own",
+        check=at_least(0),
+    )
+    stray: Bps = setting(default="3 bps", doc="how far a market strays from a shared fair value", check=not_negative)
+    stray_for: Duration = setting(default="5s", doc="how long it takes to find back", check=at_least(1))
 
 
 class Dice:
@@ -121,6 +128,11 @@ class Agents:
         steps_per_second = SECOND / int(settings.move_every)
         per_step = float(settings.volatility) * 1e-4 / math.sqrt(steps_per_second)
         self._deviation = int(fair_ticks * FAIR * per_step)
+        self._common = Dice(settings.shared) if settings.shared else self.dice
+        self._aside = 0
+        self._pull = max(1, int(settings.stray_for) // int(settings.move_every))
+        strays = float(settings.stray) * 1e-4 * math.sqrt(2 / self._pull) if settings.shared else 0.0
+        self._stray = int(fair_ticks * FAIR * strays)
         self._half = max(1, int(fair_ticks * float(settings.half_spread.fraction)))
         self._maker_wait = int(SECOND / settings.maker_rate)
         self._taker_wait = int(SECOND / settings.takers) if settings.takers > 0 else 0
@@ -175,11 +187,18 @@ class Agents:
             self._later(now_ns + self.dice.wait(self._noise_wait), self.NOISE, 0)
 
     def _move(self, now_ns: int) -> None:
-        """Move the fair value: a walk with a little momentum, drawn gently back to where it began."""
-        step = self.dice.normal(self._deviation)
+        """Move the fair value: a walk with a little momentum, drawn gently back to where it began.
+
+        A shared fair value takes the same steps in every market; what a market strays from it is drawn back to it.
+        """
+        step = self._common.normal(self._deviation)
         self.drift = self.drift * 7 // 10 + step * 3 // 10
-        self.fair += step + self.drift + (self.start_fair - self.fair) // 20_000
-        self.fair = max(self.fair, self.start_fair // 4)
+        common = self.fair - self._aside
+        common += step + self.drift + (self.start_fair - common) // 20_000
+        common = max(common, self.start_fair // 4)
+        if self._stray:
+            self._aside += self.dice.normal(self._stray) - self._aside // self._pull
+        self.fair = common + self._aside
         self._later(now_ns + int(self.settings.delay), self.LEARN, self.fair)
         self._later(now_ns + int(self.settings.move_every), self.MOVE, 0)
 

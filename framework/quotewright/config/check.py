@@ -32,11 +32,12 @@ def faults(config: Config, plugins: PluginSet) -> list[str]:
         if venue.card:
             found.extend(_offer_faults("venue_cards", venue.card, f"{venue.where}.card", plugins))
     for strategy in config.strategies.values():
-        if strategy.venue and strategy.venue not in config.venues:
-            hint = suggestion(strategy.venue, config.venues)
-            found.append(f"{strategy.where}.venue: there is no table [venues.{strategy.venue}]{hint}")
-        elif not strategy.venue and len(config.venues) > 1:
-            found.append(f"{strategy.where}: missing key 'venue': one of {', '.join(config.venues)}")
+        legs = [(f"{strategy.where}.legs[{place}]", leg.venue) for place, leg in enumerate(strategy.legs)]
+        for where, name in legs or [(strategy.where, strategy.venue)]:
+            if name and name not in config.venues:
+                found.append(f"{where}.venue: there is no table [venues.{name}]{suggestion(name, config.venues)}")
+            elif not name and len(config.venues) > 1:
+                found.append(f"{where}: missing key 'venue': one of {', '.join(config.venues)}")
     return found
 
 

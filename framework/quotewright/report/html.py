@@ -13,6 +13,7 @@ import numpy as np
 from quotewright.errors import InputError, NotFoundError
 from quotewright.report import plots
 from quotewright.report.feeds import feeds_section, market_of
+from quotewright.report.strategies import strategies_section
 from quotewright.report.table import FEW_FILLS, notes, why_few_fills
 from quotewright.report.words import (
     amount,
@@ -90,6 +91,7 @@ def render(summary: dict[str, Any], columns: Columns) -> str:
     for name, figures in summary["instruments"].items():
         body.append(_instrument(name, figures, _samples(columns, figures["id"]), _fills(columns, figures["id"])))
         body.append(_why(summary, figures))
+    body.append(strategies_section(summary))
     body.append(_risk(summary))
     body.append(feeds_section(summary))
     body.append(_venues(summary))

@@ -11,6 +11,7 @@ from quotewright.kernel.portfolio import money
 from quotewright.model.orders import RiskState
 from quotewright.report.money import attribution, in_one_currency, share, totals
 from quotewright.report.scorecard import queue_places, scorecard
+from quotewright.report.strategies import told_by
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
@@ -87,6 +88,7 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
                 "held_back": sum(leg.manager.held_back for leg in desk.legs),
                 "legs": [share(leg.portfolio, leg.view) for leg in desk.legs],
                 "totals": totals(share(leg.portfolio, leg.view) for leg in desk.legs),
+                **told_by(session, desk.strategy),
             }
             for desk in session.wired.desks
             if desk is desk.legs[0]

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from quotewright.report.feeds import feed_lines, feed_warnings
+from quotewright.report.strategies import strategy_lines
 from quotewright.report.venues import live_venues, venue_line, venue_warnings
 from quotewright.report.words import (
     amount,
@@ -79,6 +80,7 @@ def _run(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     market = f"{summary['market_seconds']:,.1f} s in {summary['wall_seconds']:,.1f} s, {summary['rows']:,} rows"
     rows.append(("market", market))
     rows += feed_lines(summary)
+    rows += strategy_lines(summary)
     rows += [(f"venue {name}", venue_line(venue)) for name, venue in live_venues(summary).items()]
     rows.append(("order log", summary["order_log_sha256"]))
     return rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from quotewright.errors import ConfigError, InputError
+from quotewright.errors import InputError
 from quotewright.kernel.codes import NEVER
 from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.venue import Venue
@@ -57,8 +57,7 @@ def replay(
 
     Raises:
         InputError: the log is damaged, or something differs from it; says at which record, what was logged and
-            what came.
-        ConfigError: the config has more than one venue.
+            what came. With several venues also: a report cannot be given back to the venue that it came from.
     """
     records = list(read_input_log(log, is_cut))
     if is_cut and tape is not None:
@@ -67,20 +66,20 @@ def replay(
     wired = assemble(config, plugins, tape, follower, NO_SAMPLES_NS, is_replay=True)
     if prepared is not None:
         prepared(wired, follower)
-    if len(wired.venues) != 1:
-        raise ConfigError(f"a replay takes one venue, the config has {len(wired.venues)}")
-    (inner,) = wired.venues.values()
-    reports = [record for record in follower.records if record.kind == REPORT]
-    is_live = isinstance(inner, LiveVenue)
-    venue = RecordedLiveVenue(inner, reports) if is_live else RecordedVenue(inner, reports)
+    is_live = any(isinstance(venue, LiveVenue) for venue in wired.venues.values())
+    reports = reports_of(records, wired, log)
+    venues = {
+        name: (RecordedLiveVenue if isinstance(inner, LiveVenue) else RecordedVenue)(inner, reports[name])
+        for name, inner in wired.venues.items()
+    }
     for desk in wired.desks:
-        desk.venue = venue
+        desk.venue = next(venues[name] for name, inner in wired.venues.items() if inner is desk.venue)
     pipeline = Pipeline(
         wired.pipeline.source,
         wired.pipeline.views,
         list(wired.desks),
         wired.gate,
-        [venue],
+        list(venues.values()),
         follower,
         NO_SAMPLES_NS,
     )
@@ -97,9 +96,40 @@ def replay(
     if is_cut or is_live:  # what came while a live venue was left is on the log like all before it
         follower.reach_end(pipeline)
     follower.require_end()
-    inner.close()
+    for inner in wired.venues.values():
+        inner.close()
     wired.market.source.close()
     return sum(record.kind == INTENT for record in follower.records)
+
+
+def reports_of(records: list[InputRecord], wired: Wired, log: Path) -> dict[str, list[InputRecord]]:
+    """Return the reports of *records* by the table of the venue that gave them: the one its order was sent to.
+
+    Raises:
+        InputError: there are several venues, and a report belongs to no order and to no instrument.
+    """
+    found: dict[str, list[InputRecord]] = {name: [] for name in wired.venues}
+    if len(found) == 1:
+        (only,) = found.values()
+        only.extend(record for record in records if record.kind == REPORT)
+        return found
+    lived = [name for name, venue in wired.venues.items() if isinstance(venue, LiveVenue)]
+    venue_of_order: dict[int, str] = {}
+    for record in records:
+        body = record.body
+        if record.kind == INTENT and body["type"] == "new":
+            venue_of_order[body["order_number"]] = wired.gate.venue_of[body["instrument"]]
+        elif record.kind == REPORT:
+            name = venue_of_order.get(body["order_number"]) or wired.gate.venue_of.get(body.get("instrument", -1))
+            if name is None and len(lived) == 1:  # only the way to a venue over the network has states of its own
+                name = lived[0]
+            if name is None:
+                raise InputError(
+                    f"{log}: record {record.sequence} is a report of order {body['order_number']}, which the log never "
+                    f"placed: which of the venues {', '.join(found)} gave it cannot be told, so it cannot be replayed"
+                )
+            found[name].append(record)
+    return found
 
 
 class RecordedVenue(Venue):

@@ -159,6 +159,7 @@ class Session:
 
     def finish(self) -> Outcome:
         """Cancel what is open, take the last reports, close the record, and return the summary."""
+        from quotewright.report.strategies import write_records
         from quotewright.report.summary import summarise
 
         if self.control is not None:
@@ -168,6 +169,8 @@ class Session:
             self.recorder.on_sample(self.now_ns)
         self.recorder.close()
         summary = summarise(self, time.monotonic() - self.started)
+        if self.folder is not None:
+            write_records(self, self.folder)
         for close in (*(venue.close for venue in self.wired.venues.values()), self.wired.market.source.close):
             with self.contained():
                 close()
