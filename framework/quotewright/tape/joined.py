@@ -74,6 +74,7 @@ class JoinedTape(Tape):
     def require_causal(self) -> None:
         for tape in self.tapes:
             tape.require_causal()
+            _require_header(tape)
 
     def close(self) -> None:
         """Close every tape."""
@@ -93,8 +94,8 @@ class JoinedSource(RowSource):
             raise ValueError(f"window should be at least 1 row, was {window}")
         self.parts = tuple(parts)
         self.window = window
-        self.at = [row_at(part.tape.rows, from_ns) for part in parts]
-        self.ends = [part.tape.rows.count if to_ns == NEVER else row_at(part.tape.rows, to_ns) for part in parts]
+        self.at = [_row_at(part.tape, from_ns) for part in parts]
+        self.ends = [_row_at(part.tape, to_ns) for part in parts]
         self.released = list(self.at)
         self.taps: list[TapeBuffer] = []
 
@@ -149,17 +150,24 @@ class JoinedSource(RowSource):
         A row's key is the receive time of its message. A window ends before the first key that a tape might go on
         with behind the rows that were looked at.
         """
+        heads = []
+        for place, part in enumerate(self.parts):
+            if self.at[place] < self.ends[place]:
+                begun = self.at[place] > 0
+                head_ns = part.tape.array["receive_ns"][self.at[place]] if begun else part.tape.info.start_ns
+                heads.append((int(head_ns), place))
         looked: list[tuple[int, Words]] = []
         bound = NEVER
-        for place, part in enumerate(self.parts):
+        for head_ns, place in sorted(heads):
+            if head_ns >= bound:
+                break  # a tape of later is not touched
             first, end = self.at[place], self.ends[place]
-            if first >= end:
-                continue
             last = min(first + size, end)
-            keys = part.keys(first, last)
+            keys = self.parts[place].keys(first, last)
             if last < end:
                 bound = min(bound, int(keys[-1]))
             looked.append((place, keys))
+        looked.sort(key=lambda one: one[0])
         if not looked:
             return None
         return [(place, int(np.searchsorted(keys, bound, "left")), keys) for place, keys in looked]
@@ -179,6 +187,23 @@ class JoinedSource(RowSource):
         self.first = self.last = 0
         self.at = list(self.ends)
         return True
+
+
+def _require_header(tape: Tape) -> None:
+    """Raise InputError if the header is wrong about when the tape begins: by that tapes are opened in their order."""
+    if not len(tape):
+        return
+    found = int(tape.array["receive_ns"][0]), int(tape.array["event_ns"][tape.event_order[0]])
+    tape.release(0, tape.rows.count)
+    if (tape.info.start_ns, tape.info.event_start_ns) != found:
+        raise InputError(f"{tape.name}: its header is wrong about when it begins; import the recording again")
+
+
+def _row_at(tape: Tape, time_ns: int) -> int:
+    """Return the number of the first row received at or after *time_ns*; looks into the rows only if it must."""
+    if time_ns <= tape.info.start_ns:
+        return 0
+    return row_at(tape.rows, time_ns) if time_ns <= tape.info.end_ns else tape.rows.count
 
 
 def event_windows(parts: Sequence[Part], window: int) -> Iterator[tuple[Rows, memoryview[int]]]:
@@ -214,15 +239,23 @@ def _looked(parts: Sequence[Part], at: Sequence[int], size: int) -> tuple[list[t
 
     From that time on a tape might go on with rows that were not looked at; NEVER: every tape is at its end.
     """
+    orders: list[Words] = [np.frombuffer(part.tape.event_order, np.int64) for part in parts]
+    heads = []
+    for place, order in enumerate(orders):
+        if at[place] < len(order):
+            tape, begun = parts[place].tape, at[place] > 0
+            head_ns = tape.array["event_ns"][int(order[at[place]])] if begun else tape.info.event_start_ns
+            heads.append((int(head_ns), place))
     looked: list[tuple[int, Words]] = []
     bound = NEVER
-    for place, part in enumerate(parts):
-        order: Words = np.frombuffer(part.tape.event_order, np.int64)
-        numbers = order[at[place] : at[place] + size]
-        if at[place] + size < len(order):
-            bound = min(bound, int(part.tape.array["event_ns"][int(numbers[-1])]))
-        if len(numbers):
-            looked.append((place, numbers))
+    for head_ns, place in sorted(heads):
+        if head_ns >= bound:
+            break  # a tape of later is not touched
+        numbers = orders[place][at[place] : at[place] + size]
+        if at[place] + size < len(orders[place]):
+            bound = min(bound, int(parts[place].tape.array["event_ns"][int(numbers[-1])]))
+        looked.append((place, numbers))
+    looked.sort(key=lambda one: one[0])
     found = []
     for place, numbers in looked:
         count = int(np.searchsorted(parts[place].tape.array["event_ns"][numbers], bound, "left"))

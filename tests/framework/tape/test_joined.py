@@ -149,6 +149,13 @@ def test_a_tape_that_shows_the_future_is_refused_among_others():
         JoinedTape([tape_of(DAYS[0]), tape_of(late)]).require_causal()
 
 
+def test_a_header_that_is_wrong_about_the_beginning_is_refused():
+    info = attrs.evolve(tape_of(DAYS[1]).info, start_ns=START)
+    tape = MemoryTape(INSTRUMENTS, filled_buffer(DAYS[1]), info)
+    with pytest.raises(InputError, match="its header is wrong about when it begins"):
+        JoinedTape([tape_of(DAYS[0]), tape]).require_causal()
+
+
 def test_instruments_are_numbered_by_name_over_all_tapes():
     eth = attrs.evolve(INSTRUMENTS[1], name="ETH-USDT.spot@other", venue="other")
     rows = random_rows(50, 3)
