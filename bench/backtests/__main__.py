@@ -78,7 +78,9 @@ def programs(data: Data, nautilus_rows: int) -> list[Program]:
     return [
         Program(name="quotewright, shipped strategy", arguments=(ours, "shipped", tape), target_ns=60.0),
         Program(name="quotewright, plain Python strategy", arguments=(ours, "plain", tape), target_ns=100.0),
-        Program(name="hftbacktest, jitted strategy", arguments=(hft, "maker", events), peer="hftbacktest"),
+        Program(
+            name="hftbacktest, jitted strategy", arguments=(hft, "maker", events, str(data.count)), peer="hftbacktest"
+        ),
         Program(
             name=f"nautilus_trader, {nautilus_rows:,} rows",
             arguments=("bench.backtests.nautilus", "maker", str(data.rows), str(nautilus_rows)),
@@ -159,7 +161,7 @@ def measure(
             rows.append({"program": program.name, "missing": missing[place]})
             continue
         row: dict[str, Any] = {"program": program.name, "target_ns": program.target_ns, "rounds": len(runs)}
-        for key in ("cpu_ns", "wall_ns", "process_s", "peak_kb", "compile_s"):
+        for key in ("cpu_ns", "wall_ns", "process_s", "process_cpu_s", "peak_kb", "compile_s", "compile_cpu_s"):
             values = [one[key] for one in runs if key in one]
             if values:
                 row[key] = statistics.median(values)
@@ -187,9 +189,10 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         if "cpu_ns" in row:
             parts.append(f"{row['cpu_ns']:>9.1f} ns a row ({row['cpu_ns_least']:.1f}), wall {row['wall_ns']:.1f},")
             parts.append(f"{row.get('ratio', 1.0):.2f} x,")
-        parts.append(f"process {row['process_s']:.2f} s, peak {row['peak_kb'] / 1024:.0f} MB")
+        parts.append(f"process {row['process_s']:.2f} s (processor {row['process_cpu_s']:.2f}),")
+        parts.append(f"peak {row['peak_kb'] / 1024:.0f} MB")
         if "compile_s" in row:
-            parts.append(f", compiling {row['compile_s']:.1f} s")
+            parts.append(f", compiling {row['compile_s']:.1f} s (processor {row['compile_cpu_s']:.1f})")
         if "orders" in row:
             told = ", ".join(f"{row[key]:,} {key}" for key in ("wakes", "orders", "cancels", "fills"))
             parts.append(f"; {row['rows']:,} rows, {told}")

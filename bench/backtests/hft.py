@@ -1,4 +1,4 @@
-"""``python -m bench.backtests.hft maker|book EVENTS``: one run of hftbacktest in a process of its own.
+"""``python -m bench.backtests.hft maker|book EVENTS COUNT``: one run of hftbacktest in a process of its own.
 
 Its environment needs hftbacktest and nothing of ours.
 """
@@ -86,8 +86,8 @@ def few() -> Any:
     return rows
 
 
-def run(path: str) -> None:
-    """Compile the maker, then run it from loading the file to the end of the data."""
+def run(path: str, rows: int) -> None:
+    """Compile the maker, then run it from loading the file to the end of the data, *rows* rows of the market."""
     compiling = Stopwatch()
     market = few()  # it reads the array where it lies, and does not keep it
     warm = hftbacktest.HashMapMarketDepthBacktest([asset(market)])
@@ -95,8 +95,6 @@ def run(path: str) -> None:
     warm.close()
     compile_cpu, compile_wall = compiling.read()
     counts = np.zeros(3, np.int64)
-    with np.load(path) as file:
-        rows = len(file["data"])
     watch = Stopwatch()
     bot = hftbacktest.HashMapMarketDepthBacktest([asset(path)])
     maker(bot, counts)
@@ -129,4 +127,4 @@ def book(path: str) -> None:
 
 
 if __name__ == "__main__":
-    book(sys.argv[2]) if sys.argv[1] == "book" else run(sys.argv[2])
+    book(sys.argv[2]) if sys.argv[1] == "book" else run(sys.argv[2], int(sys.argv[3]))

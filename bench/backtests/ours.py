@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bench.backtests.maker import EVERY_NS, LATENCY_NS, LOT, MOST_LOTS, SIZE_LOTS, SPREAD_BPS, Stopwatch, peak_kb, tell
@@ -84,7 +86,8 @@ def command_line(tape_path: Path) -> int:
         try:
             run()
         except SystemExit as end:
-            print(f'{{"peak_kb": {peak_kb()}}}', file=sys.stderr, flush=True)
+            told = {"peak_kb": peak_kb(), "process_cpu_s": time.process_time()}
+            print(json.dumps(told), file=sys.stderr, flush=True)
             return int(end.code or 0)
     return 0
 
