@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import attrs
 
+from quotewright.consolidated import ConsolidatedBook
+from quotewright.kernel.codes import BUY, LEVEL_SET, SELL, SNAPSHOT_BEGIN, pack
+from quotewright.kernel.ladder import Ladder
+from quotewright.kernel.rows import TapeBuffer
+from quotewright.kernel.view import View
+from quotewright.model.instrument import Instrument
+from quotewright_plugins.strategies.arbitrage_walk import Costs, Way
 from quotewright_plugins.strategies.avellaneda_stoikov import optimal_spread, reservation_price
 from quotewright_plugins.strategies.glft import between, closed_form, spectral
 from quotewright_plugins.strategies.leaning import leaning
@@ -306,6 +314,49 @@ def glft() -> Chart:
     )
 
 
+def arbitrage() -> Chart:
+    """Two books whose sizes are BTC and whose prices are cents, walked against each other whatever it costs."""
+    instrument = Instrument(
+        name="BTC-USDT.spot@north", symbol="BTCUSDT", venue="north", base="BTC", quote="USDT",
+        price_decimals=2, size_decimals=1,
+    )  # fmt: skip
+    books = (
+        ([(9_990, 500)], [(10_000, 12), (10_010, 30), (10_030, 500)]),
+        ([(10_050, 20), (10_040, 50), (10_020, 500)], [(10_060, 500)]),
+    )
+    views = []
+    for number, sides in enumerate(books):
+        rows = TapeBuffer(16)
+        rows.append(1, 1, 0, 0, 0, pack(SNAPSHOT_BEGIN, 0, 0, number))
+        for side, levels in zip((BUY, SELL), sides, strict=True):
+            for price, size in levels:
+                rows.append(1, 1, price, 10 * size, 0, pack(LEVEL_SET, side, 0, number))
+        rows.mark_last()
+        view = View(instrument, number, Ladder())
+        view.on_message(rows, 0, rows.count, 1)
+        views.append(view)
+    book = ConsolidatedBook(views)
+    fee = Fraction(1, 1000)
+    way = Way(book, *book.legs, Costs(fee, fee, Fraction(0), Fraction(0), Fraction(-1)))
+    slices = list(way.slices())
+
+    def net(size: float) -> float:
+        deal = way.deal(slices, None, round(size * 10))
+        return float(deal.net) if deal is not None else 0.0
+
+    return Chart(
+        "Fee 0.1 % a side: walked, 42 BTC pay; the best prices promise more with every one",
+        "BTC bought",
+        "profit after fees, USDT",
+        (
+            curve("both books walked", net, grid(0, 60, 120), BID),
+            curve("the article: the best prices, any size", lambda q: 0.2995 * q, grid(0, 60), OFFER, "6 4"),
+        ),
+        (0, 12, 24, 36, 48, 60),
+        (0, 3, 6, 9, 12, 15, 18),
+    )
+
+
 def practical_spread() -> Chart:
     half = article_spread_bps(0.0, 0.0, 0.0) / 2
     assert half == 5.0
@@ -384,6 +435,7 @@ CHARTS: dict[str, Callable[[], Chart]] = {
     "practical_spread": practical_spread,
     "practical_spread_volatility": practical_spread_volatility,
     "order_book_imbalance": order_book_imbalance,
+    "arbitrage": arbitrage,
 }
 
 
