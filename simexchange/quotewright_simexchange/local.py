@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -182,6 +183,8 @@ class LocalExchange(Venue):
         self.now_ns = START_NS
         self._fills = {"maker": 0, "taker": 0}
         self._trades = 0
+        self._joined: dict[int, int] = {}
+        self._places = array("q")
 
     def open(self, seed: int) -> Market:
         """Open the market with this seed and return it; called by the feed."""
@@ -319,6 +322,16 @@ class LocalExchange(Venue):
             "state_hash": self.core.state_hash(),
         }
 
+    def queue_places(self) -> list[tuple[int, int, int]]:
+        """Return ``(order number, joined, ahead)`` in size steps of each fill of a resting order, oldest first.
+
+        *joined* stood ahead when the order joined its price, *ahead* still did when what filled it arrived.
+        """
+        if self.outside is not None:
+            return self.outside.queue_places()
+        words = self._places
+        return [(words[at], words[at + 1], words[at + 2]) for at in range(0, len(words), 3)]
+
     # What agents do.
 
     def _place(self, account: int, side: int, price_ticks: int, lots: int, immediate: bool, post_only: bool) -> int:
@@ -366,16 +379,28 @@ class LocalExchange(Venue):
                 command.time_in_force,
                 POST_ONLY_REJECT if command.post_only else NOT_POST_ONLY,
             )
+            self._join(order_id, command.side, command.price_ticks)
         elif isinstance(command, CancelOrder):
             self.core.cancel(self._known(command.order_number), OUR_ACCOUNT)
         elif isinstance(command, AmendOrder):
-            self.core.amend(
-                self._known(command.order_number),
-                OUR_ACCOUNT,
-                command.price_ticks * traded.tick_steps,
-                command.quantity_lots * traded.lot_steps,
-            )
+            order_id = self._known(command.order_number)
+            found = self.core.order(order_id)
+            price, quantity = command.price_ticks * traded.tick_steps, command.quantity_lots * traded.lot_steps
+            self.core.amend(order_id, OUR_ACCOUNT, price, quantity)
+            if found is not None and (price != found[2] or quantity > found[3]):  # it queues anew
+                self._join(order_id, found[1], command.price_ticks)
         self._publish(command.order_number)
+
+    def _join(self, order_id: int, side: int, price_ticks: int) -> None:
+        """Keep how much stands ahead of an order of ours that has joined its price, if it rests."""
+        if not self.core.leaves(order_id):
+            return
+        ahead = 0
+        for other, size in self.core.orders_at(side, price_ticks * self.traded.tick_steps):
+            if other == order_id:
+                self._joined[order_id] = ahead
+                return
+            ahead += size
 
     def _known(self, order_number: int) -> int:
         return self._ids.get(order_number, self._next_id)
@@ -384,10 +409,16 @@ class LocalExchange(Venue):
         """Turn what the last command left into reports for us and rows for everybody."""
         prints: list[tuple[int, int, int, int, int]] = []
         trade = 0
+        met: dict[int, int] = {}
         fees = self.core.fees()
         for event in self.core.events():
             if event[E_TYPE] == TRADED:
                 prints.append((TRADE, event[E_CODE], event[E_PRICE], event[E_QUANTITY], event[E_NUMBER]))
+                if event[E_ACCOUNT] == OUR_ACCOUNT:
+                    joined = self._joined.get(event[E_ORDER], -1)
+                    self._places.extend((self._numbers[event[E_ORDER]], joined, met.get(event[E_PRICE], 0)))
+                else:
+                    met[event[E_PRICE]] = met.get(event[E_PRICE], 0) + event[E_QUANTITY]
                 self._report_trade(event, fees[trade] if fees else (0, False, 0, False))
                 trade += 1
             elif event[E_ACCOUNT] == OUR_ACCOUNT:

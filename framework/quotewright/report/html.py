@@ -118,14 +118,17 @@ def _header(summary: dict[str, Any]) -> str:
     what = html.escape(f"{summary['verb']}{market_of(summary)}, seed {summary['seed']}")
     span = f"{summary['market_seconds']:,.1f} s of market, {summary['rows']:,} rows in {summary['wall_seconds']:,.1f} s"
     total = summary["total"]
-    fees = None if total["fees"] is None else -float(total["fees"])
-    currency = total["currency"] or ""
-    cards = [
-        (f"profit {currency}".rstrip(), amount(total["pnl"])),
-        ("of it spread", amount(total["pnl_spread"])),
-        ("of it inventory", amount(total["pnl_inventory"])),
-        ("of it fees", amount(fees)),
-        ("of it funding", amount(total["pnl_funding"])),
+    if total["currency"] is None:
+        cards = [(f"profit {currency}", amount(parts["pnl"])) for currency, parts in summary["totals"].items()]
+    else:
+        cards = [
+            (f"profit {total['currency']}", amount(total["pnl"])),
+            ("of it spread", amount(total["pnl_spread"])),
+            ("of it inventory", amount(total["pnl_inventory"])),
+            ("of it fees", amount(-float(total["fees"]))),
+            ("of it funding", amount(total["pnl_funding"])),
+        ]
+    cards += [
         ("fills", f"{summary['fills']:,}"),
         ("orders", f"{summary['orders']:,}"),
         ("risk state", summary["risk_state"]),
