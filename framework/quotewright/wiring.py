@@ -174,15 +174,15 @@ class BindContext:
         return BoundAmount(amount, self.views, f"{self.where}.{key}" if key else self.where)
 
     def money(self, amount: Amount, key: str = "") -> int:
-        """Return an amount of quote currency as money; ConfigError if it is of another unit."""
-        quotes = {view.instrument.settle or view.instrument.quote for view in self.views} | {"quote"}
+        """Return an amount of the settlement currency as money; ConfigError if it is of another unit."""
+        quotes = {view.portfolio.quote for view in self.views} | {"quote"}
         if amount.unit not in quotes:
             where = f"{self.where}.{key}" if key else self.where
             raise ConfigError(f"{where}: unit should be {' or '.join(sorted(quotes - {'quote'}))}, was '{amount.unit}'")
         if len(quotes) > 2:
             where = f"{self.where}.{key}" if key else self.where
             raise ConfigError(
-                f"{where}: the instruments of this run are quoted in {' and '.join(sorted(quotes - {'quote'}))}; "
+                f"{where}: the instruments of this run settle in {' and '.join(sorted(quotes - {'quote'}))}; "
                 f"one amount cannot hold for all of them"
             )
         return to_money(amount.value)

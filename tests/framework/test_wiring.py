@@ -109,7 +109,7 @@ def test_an_amount_that_fits_nothing_is_named(ask, message):
 
 def test_one_amount_of_money_cannot_hold_for_two_currencies():
     views = (View(PLAIN, 0, Ladder()), View(CROSS, 1, Ladder()))
-    with pytest.raises(ConfigError, match="quoted in BTC and USDT; one amount cannot hold for all of them"):
+    with pytest.raises(ConfigError, match="settle in BTC and USDT; one amount cannot hold for all of them"):
         BindContext(name="x", where="risk.x", views=views).money(Amount.parse("5 USDT"), "limit")
 
 

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from quotewright.config.units import Amount
+from quotewright.errors import ConfigError
 from quotewright.kernel.codes import CLOSED, FUNDING, INDEX, MARK, NEVER, STATUS, UNDERLYING
 from quotewright.kernel.contract_money import money
 from quotewright.kernel.markouts import Markouts
@@ -15,7 +16,7 @@ from quotewright.kernel.portfolio import Portfolio
 from quotewright.kernel.view import pay
 from quotewright.model.names import expiry_ns
 from quotewright.model.orders import Payment
-from quotewright.wiring import BoundAmount
+from quotewright.wiring import BindContext, BoundAmount
 from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL, Market, ObedientVenue, Run, Stage, Told
 from tests.framework.kernel.test_portfolio_kinds import COIN_CALL, INVERSE, LINEAR
 
@@ -134,6 +135,16 @@ def test_markouts_of_inverse_contracts_are_coins():
     markouts.catch_up(SECOND, 250_000)
     (first, *_) = markouts.of_side(0)
     assert (money(first.money), first.bps_sum) == (Decimal("0.2"), 2500.0)
+
+
+def test_a_limit_of_money_is_in_the_settlement_currency_and_never_for_two_of_them():
+    views = tuple(Stage(instrument=each).view for each in (attrs.evolve(INVERSE, settle=""), LINEAR))
+    coin = BindContext(name="loss", where="risk.loss", views=views[:1])
+    assert coin.money(Amount(Decimal("0.5"), "BTC")) == ONE // 2
+    with pytest.raises(ConfigError, match=r"risk\.loss: unit should be BTC, was 'USD'"):
+        coin.money(Amount(Decimal(5), "USD"))
+    with pytest.raises(ConfigError, match="settle in BTC and USDT; one amount cannot hold for all of them"):
+        BindContext(name="loss", where="risk.loss", views=views).money(Amount(Decimal(5), "quote"))
 
 
 AMOUNTS = {  #                      amount                 lots  quote money
