@@ -18,6 +18,7 @@ from quotewright_simexchange.matching.replay import ReplayVenue
 from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
+    from quotewright.model.instrument import Instrument
     from quotewright.wiring import VenueContext
     from quotewright_simexchange.matching.replay_market import Market as ReplayMarket
 
@@ -126,6 +127,10 @@ class TapeReplay(ReplayVenue):
             maker.fraction if maker is not None else Decimal(0), taker.fraction if taker is not None else Decimal(0)
         )
         super().connect(context)
+
+    def fees(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
+        """Return maker and taker fee as shares of a fill's value, as they are charged now."""
+        return self.maker_fee, self.taker_fee
 
     def fee(self, market: ReplayMarket, price_ticks: int, lots: int, is_maker: bool) -> int:
         """Return the fee of a fill, by the tier that the volume traded until today takes, and count the fill."""

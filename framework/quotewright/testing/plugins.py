@@ -36,7 +36,7 @@ from quotewright.kernel.codes import (
 )
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.rules import CheckRule, RiskRule
-from quotewright.kernel.strategy import Strategy
+from quotewright.kernel.strategy import MultiStrategy, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.model.cards import load_card
 from quotewright.plugin.lazy import Lazy
@@ -117,6 +117,8 @@ def _lacks(factory: Any, role: type) -> Iterable[str]:
     for name in methods.get(role, ("on_message",)):
         if getattr(factory, name) is getattr(role, name):
             yield f"should override {name}()"
+    if issubclass(factory, MultiStrategy) and factory.on_wake_legs is MultiStrategy.on_wake_legs:
+        yield "should override on_wake_legs()"
     if issubclass(factory, Strategy):
         wakes = ("wake_every_ns", "wake_on_best", "wake_on_trade", "wake_on_fill")
         if not any(getattr(factory, name, 0) for name in wakes):
