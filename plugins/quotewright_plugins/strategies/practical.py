@@ -104,7 +104,8 @@ def corrected_distances(
 class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
     """Quote the article's spread around the mid (or, as its example does, around the best bid), moved by the position.
 
-    The position counts in base units. ``variant`` chooses between the article as it is printed and as it is meant.
+    The position counts in base units, or in ``inventory_unit``. ``variant`` chooses between the article as it is
+    printed and as it is meant.
     """
 
     variant: Literal["article", "corrected"] = setting(default="corrected", doc="as printed, or as meant")
@@ -115,8 +116,11 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
     imbalance_weight: Bps = setting(default="3 bps", doc="widening at imbalance 1", check=not_negative)
     inventory_penalty: float = setting(
         default=0.0001,
-        doc="share of the price by which one base unit of inventory moves the quotes",
+        doc="share of the price by which one unit of inventory moves the quotes",
         check=not_negative,
+    )
+    inventory_unit: Amount | None = setting(
+        default=None, doc="what counts as one unit of inventory; a base unit if it is not given", check=positive
     )
     min_spread: Bps = setting(default="1 bps", doc="least spread", check=positive)
     max_spread: Bps = setting(default="200 bps", doc="widest spread", check=positive)
@@ -140,6 +144,7 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
         super().bind(context)
         if self._room is None and self.max_position is not None:
             self._room = context.amount(self.max_position, "max_position")
+        self._unit = None if self.inventory_unit is None else context.amount(self.inventory_unit, "inventory_unit")
         self._is_article = self.variant == "article"
         self._returns: deque[float] = deque(maxlen=self.volatility_history - 1)
         self._last = 0.0
@@ -160,11 +165,18 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
             self._returns.extend(before._returns)
             self._last = before._last
 
+    def inventory(self, view: View) -> float:
+        """Return the position in units of inventory; 0.0 while a unit is less than a lot."""
+        if self._unit is None:
+            return self.base_position(view)
+        unit_lots = self._unit.lots(view)
+        return self.position_lots(view) / unit_lots if unit_lots > 0 else 0.0
+
     def target(self, view: View) -> Target | None:
         """Return both quotes in ticks; None until the volatility by elapsed time is known."""
         price = view.mid_ticks() if self.reference == "mid" else view.book.best_bid / view.tick_steps
         imbalance = self.imbalance(view)
-        position = self.base_position(view)
+        position = self.inventory(view)
         if self._volatility is None:
             if self._last:
                 self._returns.append(math.log(price / self._last))

@@ -213,6 +213,22 @@ def test_new_parameters_keep_the_prices_seen_so_far():
     assert offer - bid == pytest.approx(45_005 * 100 * (20 + 0.125) * 1e-4, abs=2), "no move: no volatility"
 
 
+UNITS = {  #                   inventory_unit  units in 400 lots of 0.001 BTC at 100.00
+    "base units":              (None,           0.4),
+    "of a stated quantity":    ("0.1 BTC",      4.0),
+    "of a stated value":       ("20 USDT",      2.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("unit", "units"), UNITS.values(), ids=UNITS)
+def test_a_unit_of_inventory_may_be_stated(unit, units):
+    shop = Shop(practical(inventory_unit=unit), bid=9_000, offer=11_000).position(400)
+    assert shop.strategy.inventory(shop.view) == pytest.approx(units)
+    moved = Shop(practical(inventory_unit=unit, inventory_penalty=0.01), bid=9_000, offer=11_000)
+    flat, held = moved.first(), moved.position(400).first()
+    assert (flat[0] + flat[1] - held[0] - held[1]) / 2 == pytest.approx(100 * units, abs=1)
+
+
 def test_wrong_keys_are_refused_by_name():
     with pytest.raises(UnitError, match="volatility_history should be between 20 and 100000"):
         practical(volatility_history=3)
