@@ -7,6 +7,7 @@ cdef double SMALLEST_PIVOT
 cdef class Microprice(Signal):
     cdef readonly long long buckets
     cdef readonly long long spreads
+    cdef readonly bint within
     cdef long long[::1] before
     cdef long long[::1] after
     cdef double[::1] moves

@@ -22,15 +22,17 @@ SMALLEST_PIVOT = 1e-9
 
 
 class Microprice(Signal):
-    """Mid plus the adjustment ``G`` of the state the book is in, in quote currency, held between bid and offer.
+    """Mid plus the adjustment ``G`` of the state the book is in, in quote currency.
 
     It reads the book as it stands with what was learnt on the grid; until it is ready that is nothing, and it is the
     mid. Ready once transitions of half of the window were seen. A state that was never left, or never seen, has no
-    adjustment.
-    ``adjustment(bucket, spread)`` and ``first_adjustment`` are ``G`` and ``G1`` in steps.
+    adjustment. Where mids move by many ticks at once it may lie beyond the best quotes; ``within`` holds it between
+    them. ``adjustment(bucket, spread)`` and ``first_adjustment`` are ``G`` and ``G1`` in steps.
     """
 
-    def __init__(self, window_ns: int, samples: int = 600, buckets: int = 10, spreads: int = 3) -> None:
+    def __init__(
+        self, window_ns: int, samples: int = 600, buckets: int = 10, spreads: int = 3, within: bool = False
+    ) -> None:
         super().__init__(window_ns, samples)
         if samples < 1 or not 2 <= buckets <= 100 or not 1 <= spreads <= 20:
             raise ValueError(
@@ -40,6 +42,7 @@ class Microprice(Signal):
         self.unit = "quote currency"
         self.buckets = buckets
         self.spreads = spreads
+        self.within = within
         states = buckets * spreads
         self.before = array("q", [-1]) * samples
         self.after = array("q", [-1]) * samples
@@ -58,7 +61,7 @@ class Microprice(Signal):
         self.matrix = array("d", bytes(8 * half * (half + 1)))
 
     def parameters(self) -> tuple[object, ...]:
-        return (self.window_ns, self.samples, self.buckets, self.spreads)
+        return (self.window_ns, self.samples, self.buckets, self.spreads, self.within)
 
     def state_of(self, book: BookModel) -> int:
         """Return the state that a good *book* is in: bucket, then spread."""
@@ -180,7 +183,8 @@ class Microprice(Signal):
         price = float(book.mid2()) * 0.5
         if self.is_known:
             price += self.limit[self.state_of(book)] * 0.5
-        price = min(max(price, float(book.best_bid)), float(book.best_offer))
+        if self.within:
+            price = min(max(price, float(book.best_bid)), float(book.best_offer))
         return price / self.price_scale
 
     def ready(self) -> bool:

@@ -42,13 +42,14 @@ def test_the_microprice_of_a_market_that_turns_half_of_the_time():
     assert signal.value == 101.5, "the other side of the same price"
 
 
-def test_the_microprice_lies_within_the_market():
+def test_the_microprice_may_lie_beyond_the_market_unless_it_is_held_within():
     """A market that rises by 3 whenever bids are heavy, at a spread of 2."""
     quotes = [HEAVY, (103, 1, 105, 9), (100, 9, 102, 1), (103, 1, 105, 9), (100, 9, 102, 1)]
     signal = microprice(quotes).signal
     assert signal.adjustment(1, 1) == 1.5
-    assert signal.value == 102.0
-    assert microprice([*quotes, (103, 1, 105, 9)]).signal.value == 103.0
+    assert signal.value == microprice([*quotes, (103, 1, 105, 9)]).signal.value == 102.5
+    assert microprice(quotes, within=True).signal.value == 102.0
+    assert microprice([*quotes, (103, 1, 105, 9)], within=True).signal.value == 103.0
 
 
 def test_before_it_has_seen_half_of_its_window_the_microprice_is_the_mid():
