@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import attrs
@@ -81,6 +82,22 @@ DRIVERS = {
     "as it comes": Stepped(Step("wake"), counted(Step("message"), 1_767_225_612_345_678_901, Step.parse("3s"))),
     "from a stop on": Stepped(Step("message"), lambda session: Step("wake"), 1_767_225_620_000_000_000),
 }
+
+
+def at_random(seed: int) -> Stepped:
+    """Return a driver whose every step is drawn: a message, a wake, some time, or a moment to go on to."""
+    drawn = random.Random(seed)
+
+    def look(session):
+        kind = drawn.randrange(4)
+        if kind == 3:
+            return session.now_ns + drawn.randrange(SECOND // 2)
+        return (Step("message"), Step("wake"), Step("span", drawn.randrange(1, SECOND)))[kind]
+
+    return Stepped(Step("message"), look)
+
+
+DRIVERS |= {f"at random, seed {seed}": at_random(seed) for seed in range(4)}
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
