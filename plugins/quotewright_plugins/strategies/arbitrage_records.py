@@ -16,8 +16,9 @@ PLACES = 8
 
 
 def told(exact: Fraction | int) -> Decimal:
-    """Return *exact* with eight decimals, rounded half to even."""
-    return Decimal(round(Fraction(exact) * 10**PLACES)).scaleb(-PLACES)
+    """Return *exact* rounded half to even at eight decimals, without needless zeros."""
+    text = f"{Decimal(round(Fraction(exact) * 10**PLACES)).scaleb(-PLACES):f}"
+    return Decimal(text.rstrip("0").rstrip("."))
 
 
 @attrs.frozen
