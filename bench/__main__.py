@@ -246,13 +246,19 @@ def shown(ns: float) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what the fast parts cost.")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["known-truth"]:
+        from bench import known_truth
+
+        return known_truth.main(given[1:])
+    what = "Measure what the fast parts cost; with known-truth: how far queue models are off."
+    parser = argparse.ArgumentParser(prog="python -m bench", description=what)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument(
         "--only", action="append", default=[], choices=list(BENCHMARKS), help="one benchmark; repeatable"
     )
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds: some seconds, noisier")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     found = run(
         QUICK if options.quick else FULL,
         options.only,
