@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quotewright.config.units import Bps
 from quotewright.errors import ConfigError
@@ -462,3 +464,47 @@ def test_changed_parameters_go_on_with_what_is_open():
     after.at(2 * SECOND).wake()
     (one,) = after.strategy.records()
     assert (one["id"], one["opened_ns"], one["wakes_seen"]) == ("arb-1", SECOND, 2)
+
+
+levels = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 9)), min_size=1, max_size=12, unique_by=lambda one: one[0]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(levels, levels, st.integers(-20, 40), st.integers(0, 60), st.integers(1, 9000))
+def test_a_deal_equals_one_reckoned_lot_by_lot(offers, bids, gap, least, capital):
+    """Every lot on its own, cheapest offer against dearest bid, in Fractions: as many as pay, as the capital buys."""
+    coarse = attrs.evolve(NORTH, price_decimals=1, size_decimals=0)
+    other = attrs.evolve(EAST, price_decimals=2, size_decimals=0)
+    asked = sorted((Fraction(1000 + price, 10), size) for price, size in offers)
+    paid = sorted(((Fraction(1000 + gap - price, 10), size) for price, size in bids), reverse=True)
+    books = (
+        ([("1.0", "1")], [(Decimal(1000 + price) / 10, size) for price, size in offers]),
+        ([(Decimal(1000 + gap - price) / 10, size) for price, size in bids], [("900", "1")]),
+    )
+    pair = Pair(*books, instruments=(coarse, other), min_profit=f"{least} bps", min_notional="0 quote", max_age="1h")
+    way = pair.strategy.ways[0]
+    lots = list(
+        zip(
+            [price for price, size in asked for _ in range(size)],
+            [price for price, size in paid for _ in range(size)],
+            strict=False,
+        )
+    )
+    fee, most = Fraction(FEE), Fraction(least, 10_000)
+    paying = [(ask, bid) for ask, bid in lots if bid * (1 - fee) >= ask * (1 + fee + most)]
+    assert paying == lots[: len(paying)]
+    while sum(ask for ask, _ in paying) > capital:
+        paying.pop()
+    deal = way.deal(list(way.slices()), Fraction(capital))
+    if not paying:
+        assert deal is None
+        return
+    cost, proceeds = sum(ask for ask, _ in paying), sum(bid for _, bid in paying)
+    assert (deal.buy_lots, deal.sell_lots) == (len(paying), len(paying))
+    assert (deal.cost, deal.proceeds) == (cost, proceeds)
+    assert deal.net == proceeds * (1 - fee) - cost * (1 + fee)
+    assert deal.net >= cost * most
+    assert Fraction(deal.buy_ticks, 10) == paying[-1][0]
+    assert Fraction(deal.sell_ticks, 100) == paying[-1][1]
