@@ -19,7 +19,7 @@ from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.quoting import QuoteManager
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rows import TapeBuffer
-from quotewright.kernel.rules import CheckRule, Refusal
+from quotewright.kernel.rules import CheckRule
 from quotewright.kernel.strategy import Quotes
 from quotewright.kernel.view import View
 from quotewright.model.cards import FeeTier
@@ -438,7 +438,7 @@ def test_no_order_leaves_while_another_of_the_trade_may_fill():
 def test_a_leg_whose_rule_refuses_is_unwound_like_one_that_was_not_filled():
     class NoSales(CheckRule):
         def check(self, command, view):
-            return Refusal(self.name, "no_sales", "no sales") if view.command_side(command) == SELL else None
+            return "no sales" if view.command_side(command) == SELL else ""
 
     rule = NoSales()
     rule.name = "no_sales"
