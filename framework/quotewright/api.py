@@ -197,7 +197,7 @@ class Stepping:
         found = None
         with self.session.contained():
             found = next(self._steps, None)
-        if found is None or self.session.is_stopped or self._recorder.failures:
+        if found is None or self.session.is_stopped:
             self.finish()
             raise StopIteration
         return self
