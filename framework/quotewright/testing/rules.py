@@ -27,6 +27,8 @@ LOTS = 4
 """Position before the trouble begins, in lots of 0.001 BTC at 1,000 USDT."""
 MOST_SETTINGS = 64
 CALM_STEPS = 60
+ORDINARY = (1, 10, 50)
+"""Quantities of ordinary orders in lots: a rule about size refuses some of them at any time."""
 
 
 @attrs.frozen
@@ -223,8 +225,9 @@ def _releases(stage: RuleStage, rule: RiskRule) -> tuple[str, str]:
             stage.quote(stage.mid)
             stage.ticker(stage.mid - 1, stage.mid + 1)
             stage.trade(BUY, stage.mid + 1, 1)
-        refusal = stage.asks(BUY, 1, stage.mid - 1)
-        if refusal is None and stage.state() == NORMAL:
+        asked = [stage.asks(BUY, lots, stage.mid - 1) for lots in ORDINARY]
+        refusal = asked[0]
+        if None in asked and stage.state() == NORMAL:
             return "yes", ""
         held = stage.gate.why() if refusal is None else f"{refusal.rule} {refusal.reason}: {refusal.text}"
         why = f"after a calm day and the operator's release it still holds: {held}"
