@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quotewright.config.load import load_config
 from quotewright.kernel.by_order import ByOrderBook
 from quotewright.kernel.codes import (
     BID,
@@ -13,12 +14,25 @@ from quotewright.kernel.codes import (
     ORDER_DELETE,
     ORDER_EXECUTE,
     SNAPSHOT_BEGIN,
+    TRADE,
     pack,
 )
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
+from quotewright.plugin.registry import PluginSet
+from quotewright.runtime.session import backtest
+from quotewright.tape.tape import MemoryTape
 from quotewright_simexchange.local import LocalExchange
-from quotewright_simexchange.matching.codes import CANCELED, E_ORDER, E_QUANTITY, E_TYPE, TRADED
+from quotewright_simexchange.matching.codes import (
+    CANCELED,
+    E_CODE,
+    E_NUMBER,
+    E_ORDER,
+    E_PRICE,
+    E_QUANTITY,
+    E_TYPE,
+    TRADED,
+)
 from tests.framework.kernel.differential import compare_depth, state
 
 
@@ -36,7 +50,7 @@ class Told(LocalExchange):
         return self
 
     def row(self, rows, kind, side, price, size, order_id=0):
-        rows.append(0, 0, price, size, order_id, pack(kind, side, 0, 0))
+        rows.append(self.now_ns, self.now_ns + 2_000_000, price, size, order_id, pack(kind, side, 0, 0))
 
     def end(self):
         self.by_order.mark_last()
@@ -53,6 +67,12 @@ class Told(LocalExchange):
 
     def _publish(self, *told):
         changes = list(self.core.changes())
+        prints = [event for event in self.core.events() if event[E_TYPE] == TRADED]
+        for event in prints:  # a message of its own: a book is told by the first row whether a message is its
+            for rows in (self.by_order, self.by_level):
+                self.row(rows, TRADE, event[E_CODE], event[E_PRICE], event[E_QUANTITY], event[E_NUMBER])
+        if prints:
+            self.end()
         for event in self.core.events():
             maker = event[E_ORDER]
             if event[E_TYPE] == TRADED:
@@ -70,12 +90,18 @@ class Told(LocalExchange):
         super()._publish(*told)
 
 
-def test_both_books_are_equal_after_every_message_and_the_queues_are_those_of_the_exchange():
+def told(seconds):
+    """Return the exchange after so many seconds of its agents' market."""
     exchange = Told().begin()
     exchange.open(11)
-    until_ns = exchange.now_ns + 20_000_000_000
+    until_ns = exchange.now_ns + seconds * 1_000_000_000
     while exchange.agents.next_ns <= until_ns:
         exchange.act()
+    return exchange
+
+
+def test_both_books_are_equal_after_every_message_and_the_queues_are_those_of_the_exchange():
+    exchange = told(20)
     orders, levels = ByOrderBook(), Ladder()
     before = (0, 0)
     for ends in exchange.ends:
@@ -98,3 +124,42 @@ def test_both_books_are_equal_after_every_message_and_the_queues_are_those_of_th
             assert all(exchange.core.leaves(one) == open_size for one, open_size in queue)
             counted += len(queue)
     assert counted > 40
+
+
+CONFIG = """
+config_version = 1
+[run]
+name = "told"
+[feeds.tape]
+plugin = "tape"
+book = "{book}"
+[venues.main]
+plugin = "replay"
+queue = {{ model = "{queue}" }}
+[strategies.mm]
+plugin = "fixed_spread"
+spread = "1 bps"
+size = "0.01 BTC"
+max_position = "0.2 BTC"
+"""
+
+
+def test_a_backtest_sees_the_same_market_order_by_order_and_level_by_level(tmp_path):
+    """What the strategy sees is equal; what is filled differs, for one venue knows the queue and one guesses it."""
+    exchange, plugins = told(25), PluginSet.discover(environment={})
+    seen = {}
+    for book, queue, rows in (
+        ("orders", "orders", exchange.by_order),
+        ("ladder", "risk_averse", exchange.by_level),
+    ):
+        path = tmp_path / f"{book}.toml"
+        path.write_text(CONFIG.format(book=book, queue=queue))
+        kept = []
+        tape = MemoryTape((exchange.traded,), rows)
+        outcome = backtest(load_config([path]), plugins, tape, prepared=kept.append)
+        assert outcome.exit_code == 0
+        figures = outcome.summary["instruments"]["BTC-USDT.spot@local"]
+        assert figures["fills"] > 0
+        (view,) = kept[0].wired.views
+        seen[book] = figures["trades"], figures["book_messages"], view.book.levels(BID, -1), view.book.levels(OFFER, -1)
+    assert seen["orders"] == seen["ladder"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from decimal import Decimal
 from fractions import Fraction
 
@@ -508,3 +509,26 @@ def test_a_deal_equals_one_reckoned_lot_by_lot(offers, bids, gap, least, capital
     assert deal.net >= cost * most
     assert Fraction(deal.buy_ticks, 10) == paying[-1][0]
     assert Fraction(deal.sell_ticks, 100) == paying[-1][1]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_whatever_fills_the_trade_ends_even_or_says_that_it_did_not(seed):
+    dice = random.Random(seed)
+    fills = [[dice.choice((0, 1, 999, 20_000, 70_000, 100_000)) for _ in range(6)] for _ in range(2)]
+    keys = {"on_leg": dice.choice(("hedge", "unwind")), "mend_attempts": dice.randint(1, 3), "mend_for": "3s"}
+    latencies = [dice.choice((10, 40_000_000, SECOND)) for _ in range(2)]
+    venues = [Sparing(*one, latency=latency) for one, latency in zip(fills, latencies, strict=True)]
+    floor = Floor(*venues, until=60 * SECOND, **keys)
+    trade = floor.trade()
+    assert trade["outcome"] in ("both", "missed", "hedged", "unwound", "stranded")
+    assert trade["profit"] == told(floor.equity())
+    net = sum(view.position_lots for view in floor.views)
+    assert Decimal(net) / 1000 == trade["residue"]
+    assert (trade["outcome"] == "stranded") == (abs(net) >= 1)
+    assert trade["attempts"] <= 2 * keys["mend_attempts"]
+    for leg in range(2):  # first the order of the deal, then at most one after another
+        orders = [(at, command) for at, command in venues[leg].commands]
+        ends = [at + 2 * latencies[leg] for at, _ in orders]
+        assert all(later[0] >= ended for later, ended in zip(orders[1:], ends, strict=False))
+    lowest, highest = 9_980, 10_071  # nothing was asked for beyond the caps
+    assert all(lowest <= command.price_ticks <= highest for venue in venues for _, command in venue.commands)
