@@ -283,8 +283,8 @@ class Pipeline:
 
     def book_fill(self, report: Fill, order: Order, view: View, desk: Desk | None) -> bool:
         """Book one execution into the portfolios of its instrument and its strategy, and the markouts."""
-        if view.next_check_ns <= self.now_ns:  # what fell due before it does not concern it
-            view.catch_up(self.now_ns)
+        if view.next_check_ns < self.now_ns:  # what fell due before it does not concern it
+            view.catch_up(self.now_ns - 1)
         mid2 = view.known_mid2
         view.portfolio.book_fill(
             order.side,

@@ -5,7 +5,7 @@ from quotewright.kernel.portfolio cimport Portfolio
 from quotewright.kernel.rows cimport Rows
 from quotewright.kernel.signals cimport Signal
 
-cdef long long NEVER
+cdef long long NEVER, SECOND_NS, HOUR_NS
 cdef int BUY, CLOSED, TRADING, POST_ONLY
 cdef long long BEST_QUOTE, ORDER_DELETE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE, UNDERLYING
 cdef long long NO_MARKET_BIT

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from quotewright.model.orders import Payment
 
 
+SECOND_NS = 1_000_000_000
+HOUR_NS = 3600 * SECOND_NS
+SECONDS_OF_RATE = 8 * 3600
+"""A rate that accrues is told for eight hours."""
+
+
 def pay(views: list[View | None], payment: Payment) -> bool:
     """Book a venue's payment on the instrument that it is for; False if that is not watched."""
     number = payment.instrument
@@ -218,25 +224,34 @@ class View:
         return True
 
     def take_funding(self, rate: int, next_ns: int) -> bool:
-        """Take note of the rate that is paid at *next_ns*, 0 if that was not told."""
-        if self.funding_due_ns <= self.now_ns:
+        """Take note of the rate that is paid at *next_ns*; 0: it accrues, unless a time was told before."""
+        while self.funding_due_ns <= self.now_ns:
             self.pay_funding()
         self.funding_rate = rate
+        if next_ns == 0 and self.funding_ns != 0:
+            return True
         self.funding_ns = next_ns
-        if self.books_funding and next_ns > self.now_ns:
-            self.funding_due_ns = next_ns
-            self.next_check_ns = min(self.next_check_ns, next_ns)
+        if self.books_funding:
+            if next_ns > self.now_ns:
+                self.funding_due_ns = next_ns
+            elif next_ns == 0 and self.funding_due_ns == NEVER:
+                self.funding_due_ns = self.now_ns + SECOND_NS
+            self.next_check_ns = min(self.next_check_ns, self.funding_due_ns)
         return True
 
     def pay_funding(self) -> bool:
-        """Book the funding that fell due on the positions held, at the last mark, at the mid where none was told."""
+        """Book the funding that fell due on the positions held, at the last mark, at the mid where none was told.
+
+        Where no time is told, that is the part of a second in the rate of eight hours, every second.
+        """
         due_ns = self.funding_due_ns
-        self.funding_due_ns = NEVER
+        accrues = self.funding_ns == 0
+        self.funding_due_ns = due_ns + SECOND_NS if accrues else NEVER
         mark = self.mark_price
         if mark <= 0:
             portfolio = self.portfolio
             mark = self.known_mid2 * portfolio.mark_scale // (2 * portfolio.mark_factor)
-        return self.book_payments(due_ns, "funding", self.funding_rate, mark)
+        return self.book_payments(due_ns, "accrual" if accrues else "funding", self.funding_rate, mark)
 
     def book_payments(self, time_ns: int, what: str, rate: int, price: int) -> bool:
         """Book funding or a settlement at *price* (10^-9) into every portfolio, and remember the instrument's own."""
@@ -244,12 +259,19 @@ class View:
             lots = portfolio.position_lots
             if lots == 0:
                 continue
-            if what == "funding":
-                amount = portfolio.funding_of(lots * self.lot_steps, rate, price)
-                portfolio.book_funding(amount)
-            else:
+            if what == "settlement":
                 amount = portfolio.settle(price)
+            else:
+                amount = portfolio.funding_of(lots * self.lot_steps, rate, price)
+                if what == "accrual":
+                    amount = divided(amount, SECONDS_OF_RATE)
+                portfolio.book_funding(amount)
             if portfolio is self.portfolio:
+                if what == "accrual" and self.payments:
+                    last_ns, last_what, _, _, _, before = self.payments[-1]
+                    if last_what == what and last_ns // HOUR_NS == time_ns // HOUR_NS:
+                        amount += before  # one line an hour
+                        self.payments.pop()
                 self.payments.append((time_ns, what, lots, rate, price, amount))
         return True
 
@@ -308,7 +330,7 @@ class View:
             next_ns = min(next_ns, signal.next_ns)
         if self.markouts.next_ns <= now_ns:
             self.markouts.catch_up(now_ns, self.known_mid2)
-        if self.funding_due_ns <= now_ns:
+        while self.funding_due_ns <= now_ns:
             self.pay_funding()
         self.next_check_ns = min(next_ns, self.markouts.next_ns, self.funding_due_ns)
         return True

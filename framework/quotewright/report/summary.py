@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from quotewright import __version__, binaries
-from quotewright.kernel.codes import RATE_SCALE, REFERENCE_SCALE
+from quotewright.kernel.codes import NEVER, RATE_SCALE, REFERENCE_SCALE
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import RiskState
 from quotewright.report.money import attribution, in_one_currency, share, totals
@@ -193,8 +193,13 @@ def _payments_told(view: View) -> list[str]:
     if view.instrument.kind == "perp":
         if not view.books_funding:
             return [f"{name}: funding is what its venue reported."]
+        if view.funding_ns == 0 and view.funding_due_ns == NEVER:
+            return [f"{name}: the data tells no funding, so that none is counted."]
         if view.funding_ns == 0:
-            return [f"{name}: the data tells no time of funding, so that none is counted."]
+            return [
+                f"{name}: the data tells rates of funding but no times: they accrue by the second, as rates of eight "
+                "hours, on the position known then at the last mark told (at the mid where none was)."
+            ]
         count = view.portfolio.funding_count
         return [
             f"{name}: funding was booked {count} times, each at its time, on the position known then at the last rate "

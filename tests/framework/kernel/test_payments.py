@@ -56,11 +56,29 @@ def test_the_last_rate_told_for_the_hour_counts_and_the_next_one_for_the_next():
     assert [payment[3] for payment in stage.view.payments] == [-RATE, 9 * RATE]
 
 
-def test_without_a_mark_the_mid_is_taken_and_without_a_time_nothing_is_booked():
+def test_without_a_mark_the_mid_is_taken():
     stage = held(10_000).show(Market().row(2, RATE, HOUR, FUNDING)).quote(HOUR + 1, 109, 111)
     assert money(stage.view.portfolio.funding) == -100, "at the mid before the hour"
-    stage = held(10_000).show(Market().row(2, RATE, 0, FUNDING)).quote(99 * HOUR, 99, 101)
-    assert (stage.view.portfolio.funding_count, stage.view.funding_due_ns) == (0, NEVER)
+
+
+def test_a_rate_without_a_time_accrues_by_the_second_as_one_of_eight_hours():
+    stage = announced(held(28_800), 0, RATE, 0)
+    stage.quote(10 * SECOND + 1, 99, 101)
+    assert money(stage.view.portfolio.funding) == Decimal("-0.1"), "ten seconds of 288 in eight hours"
+    announced(stage, 15 * SECOND, 3 * RATE, 0)
+    stage.quote(16 * SECOND, 99, 101).quote(20 * SECOND + 1, 99, 101)
+    assert money(stage.view.portfolio.funding) == Decimal("-0.3")
+    assert [payment[1:3] for payment in stage.view.payments] == [("accrual", 28_800)], "told once an hour"
+    assert money(stage.view.payments[0][5]) == Decimal("-0.3")
+    stage.quote(HOUR + 1, 99, 101).quote(2 * HOUR - 1, 99, 101)
+    assert len(stage.view.payments) == 2
+
+
+def test_a_time_told_once_is_kept_by_rates_that_tell_none():
+    stage = announced(announced(held(10_000), 2, RATE, HOUR), 3, 2 * RATE, 0)
+    stage.quote(HOUR + 1, 99, 101)
+    assert [payment[1:4] for payment in stage.view.payments] == [("funding", 10_000, 2 * RATE)]
+    assert stage.view.funding_due_ns == NEVER
 
 
 def test_a_flat_book_a_spot_pair_and_a_venue_that_tells_itself_are_not_charged():
