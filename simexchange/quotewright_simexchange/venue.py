@@ -328,7 +328,7 @@ class ExchangeVenue(Venue):
         (amount,) = event.delta.values()
         self._reports.append(
             Payment(
-                instrument=next(at for at, one in enumerate(self.traded) if one.symbol == event.symbol),
+                instrument=next(run for run, at in self._places.items() if self.traded[at].symbol == event.symbol),
                 event_ns=event.event_ns,
                 receive_ns=event.event_ns + self._response_ns,
                 what="funding",

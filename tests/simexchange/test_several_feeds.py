@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,34 @@ def test_exchanges_of_one_name_are_refused(tmp_path, plugins):
     with pytest.raises(ConfigError, match=r"the feeds 'north' and 'east' both have BTC-USDT.spot@north"):
         paper(configured(tmp_path, NORTH, EAST.replace('venue = "east"\ninstr', 'venue = "north"\ninstr'),
                          quoting("north")), plugins, seconds=1)  # fmt: skip
+
+
+PERPETUAL = """
+[feeds.east]
+plugin = "venue"
+venue = "east"
+[venues.east]
+plugin = "exchange"
+venue = "east"
+instruments = ["ETH-USDT.perp,price=3000"]
+[strategies.perpetual]
+plugin = "fixed_spread"
+venue = "east"
+instrument = "ETH-USDT.perp@east"
+spread = "1 bps"
+size = "0.1 ETH"
+max_position = "0.5 ETH"
+"""
+
+
+def test_funding_is_booked_to_the_instrument_it_was_paid_for_wherever_it_stands_in_the_run(tmp_path, plugins):
+    """The perpetual is the first instrument of its venue and the second of the run."""
+    session = Session("paper", configured(tmp_path, NORTH, quoting("north"), PERPETUAL), plugins)
+    assert [view.instrument.name for view in session.wired.views] == ["BTC-USDT.spot@north", "ETH-USDT.perp@east"]
+    exchange = session.wired.venues["east"].exchange
+    for second in (3, 5, 7):
+        exchange.at(session.start_ns + second * 10**9, lambda: exchange.fund("ETHUSDT:PERP", Decimal("0.0003")))
+    session.run_through(session.start_ns + 8 * 10**9)
+    instruments = session.finish().summary["instruments"]
+    assert instruments["BTC-USDT.spot@north"]["funding_payments"] == 0
+    assert instruments["ETH-USDT.perp@east"]["funding_payments"] > 0
