@@ -109,6 +109,7 @@ def _instrument(session: Session, view: View, places: dict[int, list[tuple[int, 
     parts = attribution(portfolio, view.known_mid2)
     turnover = money(portfolio.turnover)
     is_plain = instrument.contract_size == 1 and not portfolio.is_inverse and instrument.kind != "option"
+    messages, crossings, trades, printed = session.before.of(view)
     return {
         "kind": "inverse " + instrument.kind if portfolio.is_inverse else instrument.kind,
         "quote": portfolio.quote,
@@ -139,10 +140,10 @@ def _instrument(session: Session, view: View, places: dict[int, list[tuple[int, 
         "maker_turnover": money(portfolio.maker_turnover),
         "pnl_bps_of_turnover": float(parts["pnl"] / turnover * 10_000) if turnover else None,
         **scorecard(session, view, places),
-        "book_messages": view.messages,
-        "book_crossings": view.book.crossings,
-        "trades": view.trades,
-        "printed": instrument.size_from_steps(view.printed_steps),
+        "book_messages": view.messages - messages,
+        "book_crossings": view.book.crossings - crossings,
+        "trades": view.trades - trades,
+        "printed": instrument.size_from_steps(view.printed_steps - printed),
         "price_decimals": instrument.price_decimals,
         "tick_steps": instrument.tick_steps,
         "lot_steps": instrument.lot_steps,

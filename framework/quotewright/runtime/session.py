@@ -23,7 +23,7 @@ from quotewright.runtime.control import Control
 from quotewright.runtime.drivers import Max, Paced, WallClock
 from quotewright.runtime.inputlog import InputLogWriter
 from quotewright.runtime.recorder import RunRecorder
-from quotewright.runtime.warming import warm
+from quotewright.runtime.warming import Before, resume, warm
 from quotewright.tape.coverage import require_books
 from quotewright.wiring import Wired, assemble
 
@@ -112,9 +112,10 @@ class Session:
         market = self.wired.market
         self.start_ns = max(market.start_ns, from_ns)
         self.end_ns = min(market.end_ns, to_ns - 1) if to_ns != NEVER else market.end_ns
-        self.warm_rows = warm(self.wired, from_ns) if from_ns > market.start_ns else 0
-        """Rows before the beginning, which only books and signals saw."""
+        self.before = warm(self.wired, from_ns) if from_ns > market.start_ns else Before()
+        """What only books and signals saw, before the beginning."""
         self.pipeline.start(self.start_ns)
+        resume(self.wired)
 
     @property
     def now_ns(self) -> int:

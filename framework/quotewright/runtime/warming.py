@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
 from quotewright.kernel.codes import INSTRUMENT_SHIFT, LAST_BIT, NEVER, RECEIVE, ROW_WORDS, WORD
 
 if TYPE_CHECKING:
+    from quotewright.kernel.view import View
     from quotewright.wiring import Wired
 
 
-def warm(wired: Wired, from_ns: int) -> int:
-    """Show the rows received before *from_ns* to books and signals, and to nobody else; return how many there were.
+@attrs.frozen
+class Before:
+    """What was shown before a run began: *rows*, and by instrument id messages, crossings, trades and steps printed."""
+
+    rows: int = 0
+    counts: dict[int, tuple[int, int, int, int]] = attrs.field(factory=dict)
+
+    def of(self, view: View) -> tuple[int, int, int, int]:
+        """Return what the counts of *view* were when the run began."""
+        return self.counts.get(view.instrument_id, (0, 0, 0, 0))
+
+
+def warm(wired: Wired, from_ns: int) -> Before:
+    """Show the rows received before *from_ns* to books and signals, and to nobody else; return what there was.
 
     Strategies sleep, rules do not see them, venues go along: at *from_ns* everything is as if somebody had watched.
     """
@@ -47,4 +61,14 @@ def warm(wired: Wired, from_ns: int) -> int:
     for view in wired.views:
         if view.next_check_ns < from_ns:
             view.catch_up(from_ns - 1)
-    return count
+    counts = {
+        view.instrument_id: (view.messages, view.book.crossings, view.trades, view.printed_steps)
+        for view in wired.views
+    }
+    return Before(count, counts)
+
+
+def resume(wired: Wired) -> None:
+    """Keep what fell due later than the beginning in mind: the funding whose time was told before."""
+    for view in wired.views:
+        view.next_check_ns = min(view.next_check_ns, view.funding_due_ns)

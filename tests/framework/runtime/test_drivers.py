@@ -9,11 +9,13 @@ import attrs
 import numpy as np
 import pytest
 
+import quotewright as qw
 from quotewright.config.load import load_config
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import BID, LAST_BIT, NEVER, OFFER
+from quotewright.kernel.codes import BID, FUNDING, LAST, LAST_BIT, NEVER, OFFER, TRADE, pack
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
+from quotewright.kernel.strategy import Strategy
 from quotewright.plugin.registry import PluginSet
 from quotewright.runtime.drivers import Max, Paced, Step, Stepped, speed_of, steps, wakes
 from quotewright.runtime.session import backtest, drive, open_backtest, paper
@@ -158,11 +160,16 @@ def test_a_run_in_a_range_sees_what_lies_in_it_and_the_books_as_they_stood(plugi
     (view,) = session.wired.views
     assert view.book.levels(BID, 1000) == book.levels(BID, 1000)
     assert view.book.levels(OFFER, 1000) == book.levels(OFFER, 1000)
-    assert (session.start_ns, session.warm_rows, wakes(session)) == (start_ns, before, 0)
+    assert (session.start_ns, session.before.rows, wakes(session)) == (start_ns, before, 0)
     summary = drive(session, session.end_ns, Max()).summary
     assert summary["start_ns"] == start_ns
     times = tape.array["receive_ns"]
-    assert summary["rows"] == int(((times >= start_ns) & (times < end_ns)).sum())
+    mine = tape.array[(times >= start_ns) & (times < end_ns)]
+    (figures,) = summary["instruments"].values()
+    assert summary["rows"] == len(mine)
+    assert figures["trades"] == int((mine["kind"] == TRADE).sum())
+    assert figures["printed"] == tape.instruments[0].size_from_steps(int(mine["size"][mine["kind"] == TRADE].sum()))
+    assert figures["book_messages"] == summary["messages"] == int((mine["flags"] & LAST != 0).sum())
     assert summary["orders"] > 0
     assert summary["order_log_sha256"] == backtest(
         load_config([CONFIG]), plugins, tape, from_ns=start_ns, to_ns=end_ns, driver=DRIVERS["message by message"]
@@ -176,6 +183,46 @@ def test_signals_know_the_market_before_the_beginning(plugins, tape):
     assert [signal.is_ready for signal in warm.signals] == [True] * len(warm.signals)
     cold = open_backtest(config, plugins, tape).wired.views[0]
     assert not any(signal.is_ready for signal in cold.signals)
+
+
+class BuysAndSells(Strategy):
+    """Buy once, and sell after the time of funding; it asks for no signal, so that nothing else looks at the clock."""
+
+    wake_every_ns = SECOND
+    until_ns = 0
+
+    def on_wake(self, view, quotes):
+        if view.now_ns < self.until_ns and view.position_lots == 0:
+            quotes.bid(view.best_offer_ticks() - 1, 1000)
+        elif view.now_ns > self.until_ns and view.position_lots > 0:
+            quotes.offer(view.best_bid_ticks() + 1, view.position_lots)
+
+
+def test_funding_told_before_the_beginning_is_paid_at_its_time(tape):
+    """On what was held then, though it has been sold when the next markout falls due."""
+    due_ns = tape.info.start_ns + 70 * SECOND
+    perp = attrs.evolve(tape.instruments[0], name="BTC-USDT.perp@local", kind="perp", settle="USDT")
+    buffer = TapeBuffer()
+    for first, last, receive_ns in messages(tape):
+        buffer.extend(tape.rows, first, last)
+        if first < 5000 <= last:
+            buffer.append(receive_ns, receive_ns, 10**11, due_ns, 0, pack(FUNDING, 0, LAST, 0))
+    funded = MemoryTape((perp,), buffer)
+    told_ns = int(funded.array["receive_ns"][funded.array["kind"] == FUNDING][0])
+    BuysAndSells.until_ns = due_ns
+    tables = {
+        "feeds": {"market": {"plugin": "tape"}},
+        "venues": {"main": {"plugin": "replay"}},
+        "strategies": {"one": {"plugin": BuysAndSells}},
+    }
+    done = qw.backtest(tables, funded, start=told_ns + 1, end=due_ns + 8 * SECOND)
+    (figures,) = done.summary["instruments"].values()
+    (payment,) = figures["payments"]
+    held = done.fills.time_ns < due_ns
+    assert payment["time_ns"] == due_ns
+    assert float(payment["position"]) == pytest.approx(done.fills.quantity[held].sum())
+    assert done.fills.side.tolist() == ["buy"] * int(held.sum()) + ["sell"] * int((~held).sum())
+    assert figures["position"] == 0
 
 
 RANGES = {
