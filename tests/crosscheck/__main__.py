@@ -119,7 +119,7 @@ def line(one: Outcome) -> str:
 
 def show(name: str, outcomes: Sequence[Outcome]) -> None:
     print(HEAD)
-    for model in dict.fromkeys(one.model for one in outcomes):
+    for model in [model for model in MODELS if any(one.model == model for one in outcomes)]:
         print(line(total([one for one in outcomes if one.model == model], name, model)))
     print(flush=True)
 
@@ -158,10 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = [{**attrs.asdict(one), "rules": [[list(k), n] for k, n in one.rules.items()]} for one in outcomes]
         print(json.dumps({"hftbacktest": peer.release(), "outcomes": found}, indent=1))
     else:
-        print(HEAD)
-        for model in dict.fromkeys(one.model for one in outcomes):
-            print(line(total([one for one in outcomes if one.model == model], "all", model)))
-        print()
+        show("all", outcomes)
         show_rules(outcomes)
         took = time.perf_counter() - began
         print(f"\nhftbacktest {peer.release()}, {len(outcomes)} comparisons in {took:.0f} s")
