@@ -53,6 +53,14 @@ def test_the_tapes_stamps_say_how_long_a_command_and_its_report_take() -> None:
     assert latency.known_ns(9_999) == 9_999 + 10 + 3
 
 
+def test_with_a_later_feed_a_command_takes_what_the_last_row_took_that_the_strategy_has_seen() -> None:
+    latency = StampLatency()
+    latency.feed_ns = 20
+    latency.attach(stamped((100, 110), (200, 240), (230, 250)))
+    assert latency.arrival_ns(259) == 259 + 10
+    assert latency.arrival_ns(260) == 260 + 40
+
+
 def test_the_tapes_stamps_over_many_rows_are_those_of_a_plain_search() -> None:
     stamps = [(7 * n, 7 * n + 5 + (n * n) % 31) for n in range(1, 3000)]
     stamps.sort(key=lambda stamp: stamp[1])
