@@ -85,9 +85,13 @@ def run(options: argparse.Namespace) -> list[Outcome]:
                 commands = write(market, options.orders, seed)
                 for model in options.model or MODELS:
                     mine = ours(market, commands, MODELS[model])
-                    outcome = compare(
-                        market, commands, MODELS[model], mine, peer.theirs(market, commands, MODELS[model], path)
-                    )
+                    try:
+                        others = peer.theirs(market, commands, MODELS[model], path)
+                    except peer.Stopped as error:
+                        outcome = Outcome(market=market.name, model=model, orders=len(commands), unexplained=1)
+                        outcome.reasons[0] = str(error)
+                    else:
+                        outcome = compare(market, commands, MODELS[model], mine, others)
                     outcomes.append(outcome)
                     if outcome.unexplained:
                         for order, why in outcome.reasons.items():

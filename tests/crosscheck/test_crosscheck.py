@@ -123,3 +123,18 @@ def test_without_the_other_engine_it_says_what_to_run(monkeypatch, capsys):
     monkeypatch.setattr(peer, "load", absent)
     assert command.main([]) == command.NOT_THERE
     assert "tox run -e crosscheck" in capsys.readouterr().err
+
+
+def test_a_run_that_ends_with_an_error_is_no_agreement(monkeypatch, capsys):
+    def stop(*_):
+        raise peer.Stopped("hftbacktest ended its run with error 14 at 7")
+
+    monkeypatch.setattr(peer, "load", lambda: None)
+    monkeypatch.setattr(peer, "release", lambda: peer.RELEASE)
+    monkeypatch.setattr(peer, "theirs", stop)
+    monkeypatch.setattr(command, "SCENES", ())
+    arguments = ["--market=queues", "--model=log", "--rows=2000", "--orders=20", "--seeds=1"]
+    assert command.main(arguments) == 1
+    told = capsys.readouterr()
+    assert "ended its run with error 14" in told.err
+    assert [int(line.split()[-1]) for line in told.out.splitlines() if line.startswith("all ")] == [1]
