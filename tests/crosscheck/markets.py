@@ -275,7 +275,7 @@ def recorded(file: str) -> Callable[[int], Market]:
                 beginning.write_bytes(b"".join(islice(source, LINES)))
             ran = quotewright("data", "import", beginning, Path(folder) / "tape")
             if ran.code:
-                raise Missing(f"{file} could not be imported: {ran.err}")
+                raise RuntimeError(f"{file} could not be imported: {ran.err}")
             with TapeFile.open(Path(folder) / "tape") as tape:
                 return finer(path.name.split("_")[0], tape.instruments[0], tape.array.copy(), 4 * rows)
 
