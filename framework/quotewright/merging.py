@@ -12,7 +12,7 @@ from quotewright.kernel.source import RowSource
 
 if TYPE_CHECKING:
     from quotewright.model.instrument import Instrument
-    from quotewright.wiring import Market
+    from quotewright.opening import Market
 
 MASK = (1 << INSTRUMENT_SHIFT) - 1
 
@@ -84,7 +84,7 @@ def merge_markets(markets: Mapping[str, Market], where: str) -> Market:
     Raises:
         ConfigError: two feeds have an instrument of one name.
     """
-    from quotewright.wiring import Market
+    from quotewright.opening import Market
 
     feed_of: dict[str, str] = {}
     instruments: dict[str, Instrument] = {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,7 +10,7 @@ import attrs
 
 from quotewright.config.load import with_value
 from quotewright.config.units import Amount
-from quotewright.errors import ConfigError, InputError, QuotewrightError
+from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import MONEY_SCALE, NEVER
 from quotewright.kernel.desk import Desk
 from quotewright.kernel.pipeline import Pipeline
@@ -20,12 +19,14 @@ from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.signals import Signal
 from quotewright.kernel.signals_flow import TradeFlow
 from quotewright.kernel.signals_volatility import ESTIMATORS, MidMoves
-from quotewright.kernel.source import RowSource
 from quotewright.kernel.strategy import MultiStrategy, Strategy
 from quotewright.kernel.venue import Venue
 from quotewright.kernel.view import View
 from quotewright.model.names import NameTable
-from quotewright.plugin.discovery import fault
+from quotewright.opening import FeedContext as FeedContext
+from quotewright.opening import Market as Market
+from quotewright.opening import files_of, open_market
+from quotewright.opening import raising as raising
 from quotewright.terms import VenueTerms, terms_of
 
 if TYPE_CHECKING:
@@ -251,42 +252,6 @@ class VenueContext:
 
 
 @attrs.frozen(kw_only=True)
-class FeedContext:
-    """What a feed opens its market with: the tape given to the run, if any, and the venues by table name."""
-
-    name: str
-    where: str
-    tape: Tape | None
-    venues: Mapping[str, Venue]
-    seed: int
-    instruments: tuple[str, ...] = ()
-    live: Market | None = None
-    """The live market that was prepared for this run, if there is one."""
-    to_ns: int = NEVER
-    """Rows of the tape from this receive time on are not shown."""
-
-
-@attrs.frozen(kw_only=True)
-class Market:
-    """Rows and what they speak of. ``end_ns`` is NEVER for a market that goes on; times are pipeline time.
-
-    Where several feeds make one market, ``parts`` are theirs by table name and ``feeds`` says for each instrument which
-    one it comes from.
-    """
-
-    source: RowSource
-    instruments: tuple[Instrument, ...]
-    start_ns: int
-    end_ns: int = NEVER
-    parts: Mapping[str, Market] = attrs.field(factory=dict)
-    feeds: tuple[str, ...] = ()
-
-    def is_of(self, source: RowSource) -> bool:
-        """Return whether the rows are those of *source*, or those of *source* are among them."""
-        return self.source is source or any(part.source is source for part in self.parts.values())
-
-
-@attrs.frozen(kw_only=True)
 class Wired:
     """A run, ready to start."""
 
@@ -328,7 +293,7 @@ def assemble(
         tape.require_causal()
     seed = config.run.seed
     venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
-    market = _open_market(config, plugins, tape, venues, live, to_ns)
+    market = open_market(config, plugins, tape, venues, live, to_ns)
     cards = _cards(config, plugins, venues)
     for name, venue in venues.items():
         table = config.venues[name]
@@ -349,7 +314,7 @@ def assemble(
     maker = _StrategyMaker(config, plugins, market, venues, views, cards)
     desks = [desk for table in config.strategies.values() for desk in maker.desks(table)]
     if not desks:
-        raise ConfigError(f"{_files(config)}: no strategy is configured; add a table [strategies.NAME]")
+        raise ConfigError(f"{files_of(config)}: no strategy is configured; add a table [strategies.NAME]")
     watched = tuple(view for view in views if view is not None)
     rules = [_rule(plugins, table, watched, seed) for table in config.risk.values()]
     gate = RiskGate(rules, list(watched))
@@ -376,59 +341,6 @@ def assemble(
         pipeline=pipeline,
         tape=tape,
     )
-
-
-@contextmanager
-def raising(where: str, what: str) -> Iterator[None]:
-    """Turn whatever a plugin raises in *what* into a ConfigError that names its table."""
-    try:
-        yield
-    except (KeyboardInterrupt, QuotewrightError):
-        raise
-    except BaseException as error:
-        raise ConfigError(f"{where}: the plugin's {what} raised {fault(error)}") from error
-
-
-def _files(config: Config) -> str:
-    return ", ".join(config.files) or "config"
-
-
-def _open_market(
-    config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None, to_ns: int
-) -> Market:
-    """Open the market of the one feed, or those of several venues in process as one."""
-    tables = list(config.feeds.values())
-    if not tables:
-        raise ConfigError(f"{_files(config)}: no feed is configured; a run takes a table [feeds.NAME]")
-    if len(tables) > 1 and (tape is not None or live is not None):
-        kind = "tape" if tape is not None else "live feed"
-        raise ConfigError(
-            f"{_files(config)}: {len(tables)} feeds are configured; a run on a {kind} takes one table [feeds.NAME], "
-            "whose rows may be of several venues"
-        )
-    markets: dict[str, Market] = {}
-    for number, table in enumerate(tables):
-        feed = plugins.build("feed_adapters", table)
-        context = FeedContext(
-            name=table.name,
-            where=table.where,
-            tape=tape,
-            venues=venues,
-            seed=config.run.seed + number,
-            instruments=table.instruments,
-            live=live,
-            to_ns=to_ns,
-        )
-        with raising(table.where, "market()"):
-            market = feed.market(context)
-        if not isinstance(market, Market):
-            raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
-        markets[table.name] = market
-    if len(markets) == 1:
-        return next(iter(markets.values()))
-    from quotewright.merging import merge_markets
-
-    return merge_markets(markets, _files(config))
 
 
 def _cards(config: Config, plugins: PluginSet, venues: dict[str, Venue]) -> dict[str, Any]:
