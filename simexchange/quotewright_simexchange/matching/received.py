@@ -44,6 +44,7 @@ class ReceivedMarket(ReplayVenue):
         self.rows = rows
         self.tapped = rows if isinstance(rows, TapeBuffer) else None
         self.cursor = 0
+        self.use_latency()
         self.find_next()
         self.first_ns = self.next_row_ns
         return True

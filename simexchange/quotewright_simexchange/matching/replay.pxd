@@ -10,6 +10,9 @@ cdef class ReplayVenue(OrderReplay):
     cdef public object taking
     cdef public tuple option_cap
     cdef public long long shift_ns
+    cdef public long long entry_ns
+    cdef public long long response_ns
+    cdef public bint keeps_order
     cdef public object maker_fee
     cdef public object taker_fee
     cdef public tuple maker_rate

@@ -42,7 +42,7 @@ from quotewright.model.orders import (
     NewOrder,
     Rejected,
 )
-from quotewright_simexchange.latency import REFUSED, LatencyModel
+from quotewright_simexchange.latency import REFUSED, ConstantLatency, LatencyModel
 from quotewright_simexchange.matching import replay_told
 from quotewright_simexchange.matching.codes import FOK, GTC, IOC
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
@@ -96,6 +96,9 @@ class ReplayVenue(OrderReplay):
         self.taking = taking or TakingOptions()
         self.option_cap = option_fee_cap.as_integer_ratio()
         self.shift_ns = 0
+        self.entry_ns = -1
+        self.response_ns = -1
+        self.keeps_order = True
         self.fee_unit: int = 10 ** (MONEY_SCALE - fee_scale)
         self.set_fees(maker_fee, taker_fee)
         self.rows = Rows(memoryview(b"").cast("q"), 0)
@@ -165,6 +168,7 @@ class ReplayVenue(OrderReplay):
         self.latency.attach(tape)
         # Market data that comes later by so much is the same as a venue that is ahead of its tape by so much.
         self.shift_ns = self.latency.feed_ns
+        self.use_latency()
         self.windows = tape.event_windows()
         self.next_window()
         self.first_ns = self.next_row_ns
@@ -180,6 +184,16 @@ class ReplayVenue(OrderReplay):
             self.order = window[1]
             self.row_count = len(window[1])
         return self.find_next()
+
+    def use_latency(self) -> bool:
+        """Ask the latency model once, where it always gives the same answer."""
+        latency = self.latency
+        self.keeps_order = latency.keeps_order
+        self.entry_ns = self.response_ns = -1
+        if isinstance(latency, ConstantLatency) and type(latency) is ConstantLatency:  # a subclass may think otherwise
+            self.entry_ns = latency.entry_ns
+            self.response_ns = latency.response_ns
+        return True
 
     def set_fees(self, maker_fee: Decimal, taker_fee: Decimal) -> bool:
         """Charge *maker_fee* and *taker_fee*, fractions of the value, from now on."""
@@ -292,7 +306,10 @@ class ReplayVenue(OrderReplay):
         """Keep where a resting order stood when it joined, and when the market told what fills it now."""
         ahead = order.met if order.met >= 0 else order.ahead + (order.ahead_part > 0.0)
         order.met = -1
-        self.places.extend((order.number, order.joined, -1 if order.is_blind else ahead))
+        places = self.places
+        places.append(order.number)
+        places.append(order.joined)
+        places.append(-1 if order.is_blind else ahead)
         return True
 
     def leave(self, market: Market, order: OwnOrder) -> bool:
@@ -318,6 +335,8 @@ class ReplayVenue(OrderReplay):
     # Commands.
 
     def submit(self, command: Command, now_ns: int) -> bool:
+        if self.entry_ns >= 0:
+            return self.send(command, now_ns + self.entry_ns)
         latency = self.latency
         shift = self.shift_ns
         key = 4 * command.order_number + (
@@ -327,12 +346,17 @@ class ReplayVenue(OrderReplay):
         if arrival == REFUSED:
             self.refuse(command, "overload", now_ns, latency.refusal_ns(now_ns + shift, key) - shift)
             return True
-        # One session: a command never overtakes the one before it, nor the market that has passed.
-        arrival = max(arrival - shift, self.last_arrival_ns, self.now_ns)
+        return self.send(command, arrival - shift)
+
+    def send(self, command: Command, arrival_ns: int) -> bool:
+        """Put a command on its way; in one session it never overtakes the one before it, nor the passed market."""
+        arrival = max(arrival_ns, self.last_arrival_ns, self.now_ns)
         self.command_count += 1
-        if latency.keeps_order:
+        if self.keeps_order:
             self.last_arrival_ns = arrival
-        insort(self.commands, (arrival, self.command_count, command))
+            self.commands.append((arrival, self.command_count, command))
+        else:
+            insort(self.commands, (arrival, self.command_count, command))
         self.next_command_ns = self.commands[0][0]
         return True
 
@@ -347,7 +371,10 @@ class ReplayVenue(OrderReplay):
 
     def known_at(self, venue_ns: int, number: int) -> int:
         """Return when a report on order *number* is known here; reports of one session arrive in order."""
-        known = self.latency.known_ns(venue_ns + self.shift_ns, 4 * number + 3) - self.shift_ns
+        if self.response_ns >= 0:
+            known = venue_ns + self.response_ns
+        else:
+            known = self.latency.known_ns(venue_ns + self.shift_ns, 4 * number + 3) - self.shift_ns
         if known > self.last_known_ns:
             self.last_known_ns = known
         return self.last_known_ns
@@ -451,7 +478,7 @@ class ReplayVenue(OrderReplay):
         if is_market or market.money is None:
             return ""
         price: int = price_ticks * market.tick_steps
-        return "min_notional" if market.money.is_too_small(price, size) else ""
+        return "min_notional" if market.money.min_notional and market.money.is_too_small(price, size) else ""
 
     def is_crossing(self, market: Market, side: int, price: int) -> bool:
         """Return whether displayed quantity that we have not taken stands at *price* or better."""

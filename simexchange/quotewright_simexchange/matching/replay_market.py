@@ -95,11 +95,14 @@ class Market:
     def plan(self, side: int, limit: int, wanted_lots: int) -> list[tuple[int, int, int]]:
         """Return what an order of *side* for *wanted_lots* takes at *limit* or better (0 is no limit): rows of the
         level's price, the price of the fill in ticks, and lots."""
-        found = []
+        found: list[tuple[int, int, int]] = []
+        levels = self.opposite(side, limit)
+        if not levels:
+            return found
         taking = self.taking
         taken = self.taken_offers if side == BUY else self.taken_bids
         lots_before = 0
-        for price, size in self.opposite(side, limit):
+        for price, size in levels:
             lots = (taking.there(size) - taken.get(price, 0)) // self.lot_steps
             if lots <= 0:
                 continue
@@ -123,7 +126,8 @@ class Market:
 
     def is_reached(self, side: int, limit: int) -> bool:
         """Return whether an order of *side* at *limit* would reach displayed quantity that we have not taken."""
-        return any(self.left_at(side, price, size) >= self.lot_steps for price, size in self.opposite(side, limit))
+        levels = self.opposite(side, limit)
+        return bool(levels) and any(self.left_at(side, price, size) >= self.lot_steps for price, size in levels)
 
     def opposite(self, side: int, limit: int) -> list[tuple[int, int]]:
         """Return the displayed levels that an order of *side* may take from, best first."""
