@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -11,7 +11,8 @@ import attrs
 from quotewright.config.load import with_value
 from quotewright.config.units import Amount
 from quotewright.errors import ConfigError, InputError
-from quotewright.kernel.codes import MONEY_SCALE, NEVER
+from quotewright.kernel.amounts import BoundAmount, to_money
+from quotewright.kernel.codes import NEVER
 from quotewright.kernel.desk import Desk
 from quotewright.kernel.pipeline import Pipeline
 from quotewright.kernel.quoting import QuoteManager
@@ -39,108 +40,6 @@ if TYPE_CHECKING:
     from quotewright.tape.tape import Tape
 
 S = TypeVar("S", bound=Signal)
-
-
-class _ValuedLot:
-    """How many lots a value buys at the mid it was last asked for: the mid stands still far longer than strategies."""
-
-    __slots__ = ("lot_unit", "lots", "mid2", "money2")
-
-    def __init__(self, money2: int, lot_unit: int) -> None:
-        self.money2 = money2
-        self.lot_unit = lot_unit
-        self.mid2 = 0
-        self.lots = 0
-
-
-class BoundAmount:
-    """An amount of a config file tied to instruments: whole lots of a quantity, money of a value.
-
-    A value (``200 USDT``) becomes lots at the last known mid, rounded down; a quantity (``0.5 BTC``) becomes
-    money at that mid. Of inverse contracts it is the other way round: their value is their face, a quantity of coins
-    (``0.5 BTC``) becomes contracts at the mid.
-    """
-
-    def __init__(self, amount: Amount, views: Sequence[View], where: str) -> None:
-        self.amount = amount
-        self.where = where
-        self._lots: dict[int, int] = {}
-        self._money: dict[int, int] = {}
-        self._coins: dict[int, int] = {}
-        self._valued: dict[int, _ValuedLot] = {}
-        for view in views:
-            self._bind(view)
-        if views and not self._lots and not self._money and not self._coins:
-            units = sorted({unit for view in views for unit in _units(view.instrument)})
-            raise ConfigError(
-                f"{where}: unit '{amount.unit}' fits no instrument of this run; expected {', '.join(units)}"
-            )
-
-    def _bind(self, view: View) -> None:
-        instrument = view.instrument
-        portfolio = view.portfolio
-        unit = self.amount.unit
-        is_base = unit in (instrument.base, "base")
-        if is_base and portfolio.is_inverse:
-            self._coins[view.instrument_id] = to_money(self.amount.value)
-        elif is_base or unit in ("lots", "contracts"):
-            quantity = self.amount.value
-            lot = instrument.lot_size * instrument.contract_size if is_base else instrument.lot_size
-            lots = int(quantity) if unit == "lots" else int(quantity // lot)
-            if quantity > 0 and lots == 0:
-                raise ConfigError(f"{self.where}: {self.amount} is less than one lot of {instrument.name} ({lot})")
-            self._lots[view.instrument_id] = lots
-        elif unit in (instrument.quote, instrument.settle, "quote"):
-            amount = to_money(self.amount.value)
-            self._money[view.instrument_id] = amount
-            one_lot = portfolio.notional(view.lot_steps, 1)
-            if portfolio.is_inverse:
-                self._lots[view.instrument_id] = amount // one_lot
-            else:
-                self._valued[view.instrument_id] = _ValuedLot(2 * amount, one_lot)
-
-    def lots(self, view: View) -> int:
-        """Return whole lots, rounded down; 0 for a value while no mid is known."""
-        valued = self._valued.get(view.instrument_id)
-        if valued is None:
-            if view.instrument_id in self._coins:
-                one2 = 2 * view.portfolio.unit * view.lot_steps
-                return self._coins[view.instrument_id] * view.known_mid2 // one2
-            return self._lots.get(view.instrument_id, 0)
-        mid2 = view.known_mid2
-        if mid2 != valued.mid2:
-            valued.mid2 = mid2
-            lot2 = valued.lot_unit * mid2
-            valued.lots = valued.money2 // lot2 if lot2 > 0 else 0
-        return valued.lots
-
-    def money(self, view: View) -> int:
-        """Return quote money; a quantity is valued at the last known mid, rounded down."""
-        fixed = self._money.get(view.instrument_id)
-        if fixed is not None:
-            return fixed
-        portfolio = view.portfolio
-        if view.instrument_id in self._coins:
-            return self._coins[view.instrument_id] * view.known_mid2 // (2 * portfolio.price_scale)
-        size = self._lots.get(view.instrument_id, 0) * view.lot_steps
-        return portfolio.notional(size, view.known_mid2) // (1 if portfolio.is_inverse else 2)
-
-    def applies_to(self, view: View) -> bool:
-        """Return whether the amount's unit means something for this instrument."""
-        number = view.instrument_id
-        return number in self._lots or number in self._money or number in self._coins
-
-
-def _units(instrument: Instrument) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(unit for unit in (instrument.base, instrument.quote, instrument.settle) if unit))
-
-
-def to_money(value: Decimal) -> int:
-    """Return *value* as whole 10^-18 of its currency; ConfigError if it is finer."""
-    scaled = value.scaleb(MONEY_SCALE)
-    if scaled != scaled.to_integral_value():
-        raise ConfigError(f"{value} is finer than 10^-{MONEY_SCALE}")
-    return int(scaled)
 
 
 @attrs.frozen(kw_only=True)

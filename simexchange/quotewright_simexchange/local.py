@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from quotewright.config.units import Bps, Duration
 from quotewright.errors import ConfigError
 from quotewright.feed import FeedAdapter
+from quotewright.kernel.amounts import to_money
 from quotewright.kernel.codes import (
     BUY,
     IN_SNAPSHOT,
@@ -41,7 +42,7 @@ from quotewright.model.orders import (
     Rejected,
 )
 from quotewright.plugin.settings import at_least, configured, positive, setting
-from quotewright.wiring import Market, VenueContext, to_money
+from quotewright.wiring import Market, VenueContext
 from quotewright_simexchange.agents import Agents, MarketSettings
 from quotewright_simexchange.lockstep import Lockstep, lockstep_of
 from quotewright_simexchange.matching.accounts import SpotAccounts

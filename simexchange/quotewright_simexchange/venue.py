@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from quotewright.config.units import Duration
 from quotewright.errors import ConfigError
+from quotewright.kernel.amounts import to_money
 from quotewright.kernel.codes import BUY, NEVER, RATE_SCALE, REFERENCE_SCALE, ROW_WORDS, SELL, STATUS_NAMES
 from quotewright.kernel.venue import Venue
 from quotewright.live.source import LiveSource, sink_of
@@ -32,7 +33,7 @@ from quotewright.model.orders import (
     TimeInForce,
 )
 from quotewright.plugin.settings import at_least, configured, setting
-from quotewright.wiring import Market, VenueContext, to_money
+from quotewright.wiring import Market, VenueContext
 from quotewright_simexchange.exchange.records import (
     BalanceEvent,
     DepthEvent,

@@ -10,13 +10,14 @@ import pytest
 from quotewright.config.load import load_config
 from quotewright.config.units import Amount
 from quotewright.errors import ConfigError, InputError
+from quotewright.kernel.amounts import to_money
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.strategy import MultiStrategy
 from quotewright.kernel.view import View
 from quotewright.plugin.registry import PluginSet
 from quotewright.plugin.settings import configured, setting
 from quotewright.tape.tape import MemoryTape
-from quotewright.wiring import BindContext, assemble, to_money
+from quotewright.wiring import BindContext, assemble
 from tests.framework.kernel.stage import ONE, PLAIN, SECOND, Market, Notes, Stage
 
 CENTS = attrs.evolve(PLAIN, price_decimals=2, size_decimals=3, lot_steps=10)

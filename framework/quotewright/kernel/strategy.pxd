@@ -3,6 +3,11 @@ cdef class Quotes:
     cdef public list offers
     cdef public list takes
     cdef public bint is_kept
+    cpdef bid(self, object price_ticks, object quantity_lots)
+    cpdef offer(self, object price_ticks, object quantity_lots)
+    cpdef clear(self)
+
+cdef object _positive(str what, object value)
 
 cdef class Strategy:
     pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quotewright.config.units import Amount
+from quotewright.kernel.amounts import BoundAmount
 from quotewright.kernel.codes import (
     BUY,
     CANCELED,
@@ -18,7 +19,6 @@ from quotewright.kernel.codes import (
 )
 from quotewright.model.orders import CancelOrder, Fill, NewOrder, VenueState
 from quotewright.runtime.recorder import RunRecorder
-from quotewright.wiring import BoundAmount
 
 if TYPE_CHECKING:
     from quotewright.config.model import Config

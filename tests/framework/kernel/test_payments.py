@@ -9,6 +9,7 @@ import pytest
 
 from quotewright.config.units import Amount
 from quotewright.errors import ConfigError
+from quotewright.kernel.amounts import BoundAmount
 from quotewright.kernel.codes import CLOSED, FUNDING, INDEX, MARK, NEVER, STATUS, UNDERLYING
 from quotewright.kernel.contract_money import money
 from quotewright.kernel.markouts import Markouts
@@ -16,7 +17,7 @@ from quotewright.kernel.portfolio import Portfolio
 from quotewright.kernel.view import pay
 from quotewright.model.names import expiry_ns
 from quotewright.model.orders import Payment
-from quotewright.wiring import BindContext, BoundAmount
+from quotewright.wiring import BindContext
 from tests.framework.kernel.stage import BUY, ONE, PLAIN, SECOND, SELL, Market, ObedientVenue, Run, Stage, Told
 from tests.framework.kernel.test_portfolio_kinds import COIN_CALL, INVERSE, LINEAR
 
