@@ -29,7 +29,7 @@ def stated(bid_at, offer_at, half=2.0, room=None, position=0, levels=3):
 
 STATED = {  #                      bid    offer  more                          bids               offers
     "levels behind the first":    (98.5,  101.5, {},                           "98x4 97x8 96x16", "102x4 103x8 104x16"),
-    "never across the market":    (150.0, 50.0,  {},                           "100x4 99x8 98x16", "100x4 101x8 102x16"),
+    "never across the market":    (150.0, 50.0, {},                           "100x4 99x8 98x16", "100x4 101x8 102x16"),
     "a tick apart":               (98.0,  102.0, {"half": 0.0},                "98x4 97x8 96x16", "102x4 103x8 104x16"),
     "one side":                   (None,  102.0, {"levels": 1},                "",                "102x4"),
     "room for what it leaves":    (98.0,  102.0, {"room": 10, "position": 3},  "98x4 97x3",       "102x4 103x8 104x1"),
