@@ -2,16 +2,19 @@ cimport cython
 from quotewright.kernel.book cimport BookModel
 from quotewright.kernel.rows cimport Rows
 
-cdef long long BID, OFFER, GAP, LEVEL_DELETE, LEVEL_SET, ROW_WORDS, SNAPSHOT_BEGIN
+cdef long long BID, OFFER, GAP, LEVEL_DELETE, ROW_WORDS, SNAPSHOT_BEGIN
 cdef long long FULL_LEVELS, MAX_STEPS, NO_KEY, FLUSH
+cdef int TOUCHED, HAD_SNAPSHOT, HAS_GAP
 
 @cython.locals(place=cython.longlong)
 cdef long long high_bit(long long word) noexcept
 
+@cython.final
 cdef class LadderSide:
     cdef long long window
     cdef long long widest
     cdef long long reach
+    cdef long long sign
     cdef long long[::1] sizes
     cdef long long[::1] words
     cdef long long[::1] moved_keys
@@ -25,8 +28,6 @@ cdef class LadderSide:
     cdef long long best_size
     cdef long long dropped
     cdef bint is_partial
-    @cython.locals(offset=cython.longlong, old=cython.longlong, place=cython.longlong, bit=cython.longlong)
-    cdef bint put(self, long long key, long long size) except -1
     cdef bint put_outside(self, long long key, long long size) except -1
     cdef bint is_too_far(self, long long key) except -1
     cdef bint drop(self) except -1
@@ -41,10 +42,10 @@ cdef class LadderSide:
     @cython.locals(bit=cython.longlong)
     cdef bint place_level(self, long long offset, long long size) except -1
     @cython.locals(count=cython.longlong, place=cython.longlong, word=cython.longlong, index=cython.longlong, bit=cython.longlong, offset=cython.longlong)
-    cdef long long take_window(self) except -1
+    cdef long long take_window(self) except *
     cdef bint clear(self) except -1
     @cython.locals(offset=cython.longlong)
-    cdef long long size_of(self, long long key) except -1
+    cdef long long size_of(self, long long key) except *
     @cython.locals(found=list, left=cython.longlong, place=cython.longlong, word=cython.longlong, index=cython.longlong, bit=cython.longlong, offset=cython.longlong, far_key=cython.longlong)
     cdef list list_levels(self, long long count, long long sign)
     @cython.locals(total=object, part=cython.longlong, left=cython.longlong, place=cython.longlong, is_done=cython.bint, word=cython.longlong, index=cython.longlong, bit=cython.longlong, offset=cython.longlong, far_key=cython.longlong)
@@ -53,8 +54,11 @@ cdef class LadderSide:
 cdef class Ladder(BookModel):
     cdef LadderSide bids
     cdef LadderSide offers
-    @cython.locals(words='const long long[::1]', bids=LadderSide, offers=LadderSide, is_touched=cython.bint, had_snapshot=cython.bint, has_gap=cython.bint, at=cython.longlong, end=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong, is_moved=cython.bint)
+    cdef list sides
+    @cython.locals(found=cython.int, is_moved=cython.bint)
     cpdef bint apply(self, Rows rows, long long first, long long last) except -1
+    @cython.locals(found=cython.int, sides=list, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong, one=LadderSide, key=cython.longlong, offset=cython.longlong, old=cython.longlong, count=cython.longlong, bit=cython.longlong, place=cython.longlong)
+    cdef int take(self, const long long[::1] words, long long at, long long end) except -1
     @cython.locals(bid=cython.longlong, offer=cython.longlong, is_moved=cython.bint)
     cdef bint show_best(self) except -1
     cpdef long long size_at(self, int side, long long price) except -1

@@ -10,7 +10,6 @@ from quotewright.kernel.codes import (
     BID,
     GAP,
     LEVEL_DELETE,
-    LEVEL_SET,
     OFFER,
     ROW_WORDS,
     SNAPSHOT_BEGIN,
@@ -21,6 +20,9 @@ WINDOW = 4096
 WIDEST = 65_536
 NO_KEY = -0x4000_0000_0000_0000
 FLUSH = 0x2000_0000_0000_0000
+TOUCHED = 1
+HAD_SNAPSHOT = 2
+HAS_GAP = 4
 
 
 class LadderSide:
@@ -31,10 +33,11 @@ class LadderSide:
     A side that works much in ``far`` gets a window four times as wide, up to ``widest``.
     """
 
-    def __init__(self, window: int, widest: int, reach: int) -> None:
+    def __init__(self, side: int, window: int, widest: int) -> None:
+        self.sign = 1 if side == BID else -1
+        self.reach = 1 if side == BID else 3
         self.window = window
         self.widest = widest
-        self.reach = reach
         self.sizes = array("q", bytes(8 * window))
         self.words = array("q", bytes(8 * (window // 32)))
         self.moved_keys = array("q", bytes(8 * 64))
@@ -49,49 +52,19 @@ class LadderSide:
         self.dropped = 0
         self.is_partial = False
 
-    def put(self, key: int, size: int) -> bool:
-        """Set the size of a level; 0 deletes it."""
-        offset = key - self.base
-        if offset < 0 or offset >= self.window:
-            return self.put_outside(key, size)
-        old = self.sizes[offset]
-        if size:
-            if old == 0:
-                if self.near_count + self.far_count >= FULL_LEVELS and self.is_too_far(key):
-                    return self.drop()
-                place = offset >> 5
-                bit = 1
-                bit <<= offset & 31
-                self.words[place] |= bit
-                self.near_count += 1
-            self.sizes[offset] = size
-            if key >= self.best:
-                self.best = key
-                self.best_size = size
-        elif old:
-            self.sizes[offset] = 0
-            place = offset >> 5
-            bit = 1
-            bit <<= offset & 31
-            self.words[place] &= ~bit
-            self.near_count -= 1
-            if key == self.best:
-                self.find_best(place)
-        return True
-
     def put_outside(self, key: int, size: int) -> bool:
-        """Set the size of a level that is not in the window; 0 deletes it."""
+        """Set the size of a level that is not in the window; return False if the window has changed instead."""
         self.far_work += 1
         if self.far_work > self.window and self.window < self.widest:
             self.widen()
-            return self.put(key, size)
+            return False
         if size == 0:
             if key < self.base and self.far_count and self.far.pop(key, 0):
                 self.far_count -= 1
             return True
         if key > self.best:
             self.move(key)
-            return self.put(key, size)
+            return False
         if key not in self.far:
             if self.near_count + self.far_count >= FULL_LEVELS and self.is_too_far(key):
                 return self.drop()
@@ -318,50 +291,82 @@ class Ladder(BookModel):
             raise InputError(f"ladder: window should be a power of two from 64 to {1 << 20}, was {window}")
         if not 64 <= widest <= 1 << 20 or widest & (widest - 1):
             raise InputError(f"ladder: widest should be a power of two from 64 to {1 << 20}, was {widest}")
-        self.bids = LadderSide(window, widest, 1)
-        self.offers = LadderSide(window, widest, 3)
+        self.bids = LadderSide(BID, window, widest)
+        self.offers = LadderSide(OFFER, window, widest)
+        self.sides = [self.bids, self.bids, self.offers]  # by code
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
         if first < 0 or last > rows.count:
             raise InputError(f"rows {first} to {last} should lie within the {rows.count} rows there are")
-        words = rows.words
-        bids = self.bids
-        offers = self.offers
-        is_touched = False
-        had_snapshot = False
-        has_gap = False
-        at = first * ROW_WORDS
-        end = last * ROW_WORDS
-        while at < end:
-            kind = words[at + 5] & 255
-            if kind <= LEVEL_DELETE:
-                if kind:
-                    side = (words[at + 5] >> 8) & 255
-                    price = words[at + 2]
-                    size = words[at + 3] if kind == LEVEL_SET else 0
-                    if price < 1 or price > MAX_STEPS or size < 0 or size > MAX_STEPS or side < BID or side > OFFER:
-                        self.show_best()
-                        self.refuse_row(at // ROW_WORDS, side, price, size)
-                    is_touched = True
-                    if side == BID:
-                        bids.put(price, size)
-                    else:
-                        offers.put(-price, size)
-            elif kind == SNAPSHOT_BEGIN:
-                bids.clear()
-                offers.clear()
-                is_touched = True
-                had_snapshot = True
-                has_gap = False
-            elif kind == GAP:
-                is_touched = True
-                has_gap = True
-            at += ROW_WORDS
-        if not is_touched:
+        found = self.take(rows.words, first * ROW_WORDS, last * ROW_WORDS)
+        if found == 0:
             return False
         is_moved = self.show_best()
-        self.settle(had_snapshot, has_gap)
+        self.settle(found & HAD_SNAPSHOT != 0, found & HAS_GAP != 0)
         return is_moved
+
+    def take(self, words: memoryview[int] | array[int], at: int, end: int) -> int:
+        """Apply the rows in ``words[at:end]``; return what was among them."""
+        # Every level goes through this loop. Rows of both sides come mixed: a look-up of the side costs less than a
+        # branch that nobody can foresee, and a call for each level would cost as much as the level itself.
+        found = 0
+        sides = self.sides
+        while at < end:
+            word = words[at + 5]
+            kind = word & 255
+            if kind == 0 or kind > LEVEL_DELETE:
+                if kind == SNAPSHOT_BEGIN:
+                    self.bids.clear()
+                    self.offers.clear()
+                    found = TOUCHED | HAD_SNAPSHOT
+                elif kind == GAP:
+                    found |= TOUCHED | HAS_GAP
+                at += ROW_WORDS
+                continue
+            side = (word >> 8) & 255
+            price = words[at + 2]
+            size = words[at + 3]
+            if kind == LEVEL_DELETE:
+                size = 0
+            if price < 1 or price > MAX_STEPS or size < 0 or size > MAX_STEPS or side < BID or side > OFFER:
+                self.show_best()
+                self.refuse_row(at // ROW_WORDS, side, price, size)
+            one = sides[side]
+            key = price * one.sign
+            offset = key - one.base
+            if offset < 0 or offset >= one.window:
+                if one.put_outside(key, size):
+                    found |= TOUCHED
+                    at += ROW_WORDS
+                continue
+            found |= TOUCHED
+            at += ROW_WORDS
+            old = one.sizes[offset]
+            if size:
+                if old == 0:
+                    count = one.near_count
+                    if count + one.far_count >= FULL_LEVELS and one.is_too_far(key):
+                        one.drop()
+                        continue
+                    bit = 1
+                    bit <<= offset & 31
+                    one.words[offset >> 5] |= bit
+                    one.near_count = count + 1
+                one.sizes[offset] = size
+                if key >= one.best:
+                    one.best = key
+                    one.best_size = size
+            elif old:
+                one.sizes[offset] = 0
+                place = offset >> 5
+                bit = 1
+                bit <<= offset & 31
+                one.words[place] &= ~bit
+                count = one.near_count
+                one.near_count = count - 1
+                if key == one.best:
+                    one.find_best(place)
+        return found
 
     def show_best(self) -> bool:
         """Copy the best quotes of both sides to the fields everybody reads; return whether they differ."""
