@@ -442,6 +442,7 @@ class Pipeline:
 
         *rule* names the risk rule that sends it, if one does.
         """
+        view.now_ns = self.now_ns
         refusal = self.barred(command, view) if view.status else None
         if refusal is None:
             refusal = self.gate.verdict(command, view)
@@ -460,6 +461,7 @@ class Pipeline:
 
     def dispatch(self, command: Command, view: View, venue: Venue, level: int, rule: str) -> bool:
         """Count *command* as sent, record it, and hand it to its venue."""
+        view.now_ns = self.now_ns
         if isinstance(command, NewOrder):
             command = NewOrder(
                 order_number=self.manager.next_number,
@@ -503,9 +505,7 @@ class Pipeline:
         if view.status > POST_ONLY and order.cancel_refused_ns >= view.status_ns:
             return False  # refused once in this state of trading: asking again would only be refused again
         desk = self.desk_of(order)
-        if desk is None:
-            return False
-        return self.dispatch(cancel_of(order), order.view, desk.venue, order.level, "")
+        return desk is not None and self.dispatch(cancel_of(order), view, desk.venue, order.level, "")
 
     def enforce(self) -> bool:
         """Bring the working orders in line with the risk state."""
