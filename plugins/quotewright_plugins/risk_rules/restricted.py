@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from quotewright.config.units import Duration, TimeOfDay
 from quotewright.errors import ConfigError
-from quotewright.kernel.codes import NORMAL
+from quotewright.kernel.codes import HALT, NORMAL
 from quotewright.kernel.rules import RiskRule
 from quotewright.plugin.settings import at_least, configured, setting
 from quotewright_plugins.risk_rules.scoped import breach_of, venue_of
@@ -27,7 +27,8 @@ class Restricted(RiskRule):
     """Refuse orders on instruments, at venues and from strategies that are not on the allow-lists, and out of hours.
 
     A name may hold ``*``. The list of instruments is empty by default, which allows none. Hours and days are UTC; out
-    of hours ``on_breach`` holds, so that no quote stands. Hours may run over midnight.
+    of hours ``on_breach`` holds, so that no quote stands. Hours may run over midnight; a halt stays until the operator
+    releases it.
     """
 
     example: ClassVar[dict[str, Any]] = {"instruments": ["*"], "opens": "13:00 UTC", "closes": "12:05 UTC"}
@@ -54,7 +55,6 @@ class Restricted(RiskRule):
         unknown = [day for day in self.days if day not in DAYS]
         if unknown:
             raise ConfigError(f"{context.where}.days: should be some of {', '.join(DAYS)}, was '{unknown[0]}'")
-        self._first = context.views[0]
         self._allowed: dict[tuple[int, str], str] = {}
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
@@ -94,11 +94,9 @@ class Restricted(RiskRule):
         return ""
 
     def on_wake(self, view: View) -> None:
-        """Look at the hours; once per wake-up."""
-        if view is not self._first:
-            return
+        """Look at the hours."""
         closed = self._closed(view.now_ns)
         if closed:
             self.set_state(self._breach, closed)
-        elif self.state:
+        elif self.state and self.state < HALT:
             self.set_state(NORMAL, "")

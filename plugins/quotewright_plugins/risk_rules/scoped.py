@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quotewright.kernel.codes import NEVER, NORMAL, WARNING
+from quotewright.kernel.codes import HALT, NEVER, NORMAL, WARNING
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import RiskState
 
@@ -31,7 +31,8 @@ def venue_of(view: View) -> str:
 
 
 class ScopedRule(RiskRule):
-    """A rule that stops scopes: until the operator releases them, or for ``freeze_ns`` if that is not 0.
+    """A rule that stops scopes: until the operator releases them, or for ``freeze_ns`` if that is not 0; a halt always
+    until he does.
 
     A subclass calls :meth:`stop`, :meth:`warn` and :meth:`calm`; severity is never lost: only time (``freeze_ns``) or
     the operator ends a stop, and :meth:`forget` is then told so that counting starts anew.
@@ -54,7 +55,7 @@ class ScopedRule(RiskRule):
     def stop(self, scope: str, why: str, now_ns: int) -> None:
         """Stop *scope*; one that is stopped already stays so from its first time on, with its first reason."""
         if scope not in self._until:
-            self._until[scope] = now_ns + self.freeze_ns if self.freeze_ns else NEVER
+            self._until[scope] = now_ns + self.freeze_ns if self.freeze_ns and self.breach < HALT else NEVER
             self.set_state(self.breach, why, scope)
 
     def warn(self, scope: str, why: str) -> None:

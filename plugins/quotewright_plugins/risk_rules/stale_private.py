@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration
-from quotewright.kernel.codes import NORMAL, OPEN
+from quotewright.kernel.codes import HALT, NORMAL, OPEN
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import OrderUnknown
 from quotewright.plugin.settings import at_least, configured, setting
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 class StalePrivate(RiskRule):
     """Set ``on_breach`` where a command has waited ``max_age`` for its answer, or the venue says it cannot be reached.
 
-    It ends when every command has been answered and the venue can be reached. Until then orders there are refused, a
-    reducing one too: the position that it would reduce is not known. An order of unknown outcome has not been answered.
+    It ends when none has waited that long any more and the venue can be reached; a halt stays until the operator
+    releases it. Meanwhile orders on that instrument are refused, a reducing one too: the position that it would reduce
+    is not known. Every report on an order answers it; with another command under way, or an unknown outcome, it waits
+    from then on.
     """
 
     exempts_reducing = False
@@ -48,9 +50,11 @@ class StalePrivate(RiskRule):
 
     def on_report(self, report: Report, view: View) -> None:
         """Note that an order was answered; with another command under way it waits from now on."""
-        if isinstance(report, OrderUnknown):
-            return
         waiting = self._waiting[view.instrument_id]
+        if isinstance(report, OrderUnknown):
+            if view.order(report.order_number) is not None:
+                waiting.setdefault(report.order_number, view.now_ns)
+            return
         if waiting.pop(report.order_number, None) is not None:
             order = view.order(report.order_number)
             if order is not None and order.state != OPEN:
@@ -70,7 +74,8 @@ class StalePrivate(RiskRule):
             if one.instrument_id in self._silent and scope_of(self.scope, one) == scope:
                 self.set_state(self._breach, self._silent[one.instrument_id], scope)
                 return
-        self.set_state(NORMAL, "", scope)
+        if (self.scoped.get(scope, (NORMAL, ""))[0] if scope else self.state) < HALT:
+            self.set_state(NORMAL, "", scope)
 
     def verdict(self, command: NewOrder | AmendOrder, view: View) -> Refusal | None:
         """Refuse while the venue does not answer."""
