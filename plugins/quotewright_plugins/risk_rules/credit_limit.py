@@ -78,9 +78,7 @@ class CreditLimit(RiskRule):
         return f"value in use {money_text(total)}, limit {money_text(self._limit)}{margin}"
 
     def on_wake(self, view: View) -> None:
-        """Value everything; once per wake-up, not once per instrument."""
-        if view is not self._views[0]:
-            return
+        """Value everything."""
         totals: dict[str, int] = {}
         for one in self._views:
             where = venue_of(one) if self._is_each else ""

@@ -80,9 +80,7 @@ class PositionValue(RiskRule):
         return self.refuse("value", f"worst case worth {money_text(total)}, limit {money_text(self._limit)}")
 
     def on_wake(self, view: View) -> None:
-        """Value every position; once per wake-up, not once per instrument."""
-        if view is not self._views[0]:
-            return
+        """Value every position."""
         most, where = 0, ""
         for name, views in self._grouped().items():
             total = 0

@@ -25,6 +25,7 @@ class _Book:
         self.parts: dict[int, tuple[View, Portfolio]] = {}
         self.opening: int | None = 0
         self.readings = 0
+        self.read_ns = 0
 
     def portfolio(self, view: View) -> Portfolio:
         part = self.parts.get(view.instrument_id)
@@ -43,8 +44,9 @@ class _Book:
 class StrategyLoss(ScopedRule):
     """Stop a strategy when the profit of its own fills, realised and open, fees taken off, is a loss of ``limit``.
 
-    Counted from the start of the run or the last release, over all its instruments. It stays stopped until the operator
-    releases it; reducing orders pass below a halt. Funding is not part of it: the venue pays it on the whole position.
+    Counted over all its instruments from the start of the run, or from the reading after the operator released it. It
+    stays stopped until the operator releases it; reducing orders pass below a halt. Funding is not part of it: the
+    venue pays it on the whole position.
     """
 
     limit: Amount | Percent = setting(doc="largest loss: an amount, or a share of capital", check=positive)
@@ -66,10 +68,8 @@ class StrategyLoss(ScopedRule):
         self.breach = breach_of(self.on_breach)
         self._limit = money_limit(context, self.limit, self.capital)
         self._warn = int(self._limit * self.warn_at)
-        self._first = context.views[0]
         self._own = OwnOrders(context.views)
         self._books: dict[str, _Book] = {}
-        self._read_ns = -1
 
     def on_command(self, command: Command, view: View) -> None:
         """Remember whose order it is."""
@@ -94,11 +94,8 @@ class StrategyLoss(ScopedRule):
             )
 
     def on_wake(self, view: View) -> None:
-        """Read every strategy's profit; once per wake-up, not once per instrument."""
+        """Read every strategy's profit."""
         now_ns = view.now_ns
-        if view is not self._first or now_ns == self._read_ns:
-            return
-        self._read_ns = now_ns
         for scope, book in self._books.items():
             if self.is_stopped(scope):
                 continue
@@ -106,7 +103,11 @@ class StrategyLoss(ScopedRule):
             if book.opening is None:
                 book.opening = equity
             loss = book.opening - equity
-            book.readings = book.readings + 1 if loss >= self._limit else 0
+            if loss < self._limit:
+                book.readings = 0
+            elif book.readings == 0 or now_ns - book.read_ns >= self.wake_every_ns:
+                book.readings += 1
+                book.read_ns = now_ns
             text = f"lost {money_text(loss)}, limit {money_text(self._limit)}"
             if book.readings >= self.confirm:
                 self.stop(scope, text, now_ns)
