@@ -44,7 +44,6 @@ class DailyLoss(LossRule):
         self._day = day
         self.judge(now_ns, self._opening - equity, "lost {} today")
 
-    def release(self, now_ns: int) -> bool:
-        """Release the latch; the loss is counted from the equity of the next reading."""
+    def count_anew(self) -> None:
+        """Count the loss from the equity of the next reading."""
         self._opening = None
-        return super().release(now_ns)

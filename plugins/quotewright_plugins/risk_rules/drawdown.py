@@ -42,9 +42,8 @@ class Drawdown(LossRule):
             self._peak = equity
         self.judge(now_ns, self._peak - equity, "equity {} below its peak")
 
-    def release(self, now_ns: int) -> bool:
-        """Release the latch; the peak starts anew at the next reading."""
+    def count_anew(self) -> None:
+        """Start the peak anew at the next reading."""
         self._peak = None
         if self._recent is not None:
             self._recent.clear()
-        return super().release(now_ns)

@@ -36,16 +36,13 @@ class EquitySanity(RiskRule):
         self.wake_every_ns = int(self.every)
         self._jump = context.money(self.jump, "jump")
         self._breach = breach_of(self.on_breach)
-        self._first = context.views[0]
         self._believed: int | None = 0
         self._doubted = 0
         self._readings = 0
         self._read_ns = -1
 
     def on_wake(self, view: View) -> None:
-        """Read equity; once per wake-up, not once per instrument."""
-        if view is not self._first:
-            return
+        """Read equity."""
         equity = view.account_equity
         if self._believed is None or abs(equity - self._believed) < self._jump:
             self._believed = equity
@@ -69,7 +66,8 @@ class EquitySanity(RiskRule):
         self.set_state(self._breach, f"equity jumped by {away}, believed below {money_text(self._jump)}")
 
     def release(self, now_ns: int) -> bool:
-        """Believe the next reading, whatever it is."""
-        self._believed = None
+        """While there is doubt, believe the next reading, whatever it is."""
+        if self.state:
+            self._believed = None
         self._readings = 0
         return super().release(now_ns)

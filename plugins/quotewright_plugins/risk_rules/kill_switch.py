@@ -121,8 +121,3 @@ class KillSwitch(ScopedRule):
         """Count anew."""
         for what in self._limits:
             self._times.pop((scope, what), None)
-
-    def release(self, now_ns: int) -> bool:
-        """Release the halt and start counting anew."""
-        self._times.clear()
-        return super().release(now_ns)

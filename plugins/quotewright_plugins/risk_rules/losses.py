@@ -55,7 +55,6 @@ class LossRule(RiskRule):
         self._warn = int(self._limit * self.warn_at)
         self._breach = int(RiskState[self.on_breach.upper()])
         self._views = context.views
-        self._first = context.views[0]
         self._unpriced = ""
         self._readings = 0
         self._read_ns = 0
@@ -65,9 +64,7 @@ class LossRule(RiskRule):
         raise TypeError(f"{type(self).__name__} lacks read()")
 
     def on_wake(self, view: View) -> None:
-        """Read equity; once per wake-up, not once per instrument."""
-        if view is not self._first:
-            return
+        """Read equity."""
         self._unpriced = ""
         for one in self._views:
             if one.known_mid2 <= 0 and one.position_lots:
@@ -98,6 +95,11 @@ class LossRule(RiskRule):
         self.set_state(self._breach if self._readings >= self.confirm else WARNING, text)
 
     def release(self, now_ns: int) -> bool:
-        """Release the latch and count readings anew."""
-        self._readings = 0
+        """Release the latch and count anew; a rule that is not latched goes on counting."""
+        if self.state > WARNING:
+            self._readings = 0
+            self.count_anew()
         return super().release(now_ns)
+
+    def count_anew(self) -> None:
+        """Count from the next reading on."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Resume:
     """When a shock is over: the mid has moved less than ``below`` within the last ``for``."""
 
-    below: Percent = setting(default="0.5%", doc="largest move that counts as standing still", check=positive)
+    below: Percent = setting(default="0.5%", doc="moves below this count as standing still", check=positive)
     window: Duration = setting(default="30s", doc="how long the price must have stood still", check=at_least(1))
 
 
@@ -33,8 +33,8 @@ class PriceShock(RiskRule):
 
     The move is that between the highest or lowest mid of the rolling window and the mid now, so a slow drift never
     trips it. A shock starts the window anew: only a further move is another one. The state ends when the mid has stayed
-    within ``resume.below`` for ``resume.window``, counted from the shock on and wherever the price then is; while
-    there is no mid the count does not run.
+    within ``resume.below`` for ``resume.window``, counted from the shock on and wherever the price then is; without a
+    mid the count starts anew.
     """
 
     move: Percent = setting(doc="move of the mid that counts as a shock", check=positive)
@@ -102,15 +102,16 @@ class PriceShock(RiskRule):
                 watched.shock_ns = None
 
     def release(self, now_ns: int) -> bool:
-        """Forget the shock; the windows start anew."""
+        """Forget shocks; their windows start anew."""
         for watched in self._watched.values():
-            watched.forget()
+            if watched.shock_ns is not None:
+                watched.forget()
         return super().release(now_ns)
 
     def release_scope(self, scope: str, now_ns: int) -> bool:
         """Forget the shock of one instrument; its windows start anew."""
         for view in self._views:
-            if self.scope == "instrument" and scope_of("instrument", view) == scope:
+            if scope in self.scoped and scope_of("instrument", view) == scope:
                 self._watched[view.instrument_id].forget()
         return super().release_scope(scope, now_ns)
 

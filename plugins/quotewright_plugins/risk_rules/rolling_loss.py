@@ -49,8 +49,7 @@ class RollingLoss(LossRule):
             self.set_state(NORMAL, "")
         self.judge(now_ns, loss, f"lost {{}} within {self.window}")
 
-    def release(self, now_ns: int) -> bool:
-        """Release the latch; the window starts anew at the next reading."""
+    def count_anew(self) -> None:
+        """Start the window anew at the next reading."""
         self._past.clear()
         self._is_anew = True
-        return super().release(now_ns)

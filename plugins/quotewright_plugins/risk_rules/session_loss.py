@@ -31,10 +31,10 @@ class SessionLoss(LossRule):
         self._opening: int | None = 0
 
     def on_wake(self, view: View) -> None:
-        """Read the profit; once per wake-up, not once per instrument."""
+        """Read the profit."""
         if self.profit == "total":
             super().on_wake(view)
-        elif view is self._first:
+        else:
             realised = 0
             for one in self._views:
                 realised += one.realised - one.fees + one.portfolio.funding
@@ -48,7 +48,6 @@ class SessionLoss(LossRule):
                 self.set_state(NORMAL, "")
         self.judge(now_ns, self._opening - equity, "lost {} this session")
 
-    def release(self, now_ns: int) -> bool:
-        """Release the latch; a new session begins with the next reading."""
+    def count_anew(self) -> None:
+        """Begin a new session with the next reading."""
         self._opening = None
-        return super().release(now_ns)

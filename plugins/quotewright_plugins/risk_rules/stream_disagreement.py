@@ -22,8 +22,9 @@ class StreamDisagreement(RiskRule):
     """Set ``on_breach`` when the ticker's best prices, or the trades, are away from the book's touch for ``lasting``.
 
     The ticker disagrees while its bid or its offer differs from the book's by more than ``away``. Trades disagree while
-    each new one is above the offer or below the bid by more than ``away``; without a new trade nothing is said of them.
-    Streams that are not followed, and a book that is not good, are not compared. The state ends when they agree again.
+    each new one is above the offer or below the bid by more than ``away``; without a new trade nothing is said of them,
+    and how long is counted from print to print. Streams that are not followed, and a book that is not good, are not
+    compared. The state ends when they agree again.
     """
 
     away: Bps = setting(default="10 bps", doc="difference of prices that counts, of the book's mid", check=not_negative)
@@ -100,15 +101,16 @@ class StreamDisagreement(RiskRule):
         )
 
     def release(self, now_ns: int) -> bool:
-        """Forget since when they differ."""
+        """Forget since when the streams differ that have differed for too long."""
         for watched in self._watched.values():
-            watched.forget()
+            if watched.why:
+                watched.forget()
         return super().release(now_ns)
 
     def release_scope(self, scope: str, now_ns: int) -> bool:
         """Forget since when the streams of one instrument differ."""
         for view in self._views:
-            if self.scope == "instrument" and scope_of("instrument", view) == scope:
+            if scope in self.scoped and scope_of("instrument", view) == scope:
                 self._watched[view.instrument_id].forget()
         return super().release_scope(scope, now_ns)
 

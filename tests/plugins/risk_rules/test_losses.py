@@ -36,16 +36,22 @@ EDGES = {"small": (79, NORMAL), "at the warning": (80, WARNING), "below": (99, W
 @pytest.mark.parametrize(("lost", "state"), EDGES.values(), ids=EDGES)
 @pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_every_loss_warns_at_four_fifths_halts_at_the_limit_and_stays_until_released(kind, lost, state):
-    floor = long_ten(kind(limit="1000 USDT")).mid(2 * SECOND, 200)
+    floor = at_mid(kind(limit="1000 USDT"), mid=200).wake().hold(BUY, 10, 200).mid(2 * SECOND, 200)
     rule = floor.gate.rules[0]
-    floor.gate.release(2 * SECOND)
-    floor.wake(3 * SECOND)
     floor.mid(4 * SECOND, 200 - lost)
     assert floor.state == state
     floor.mid(5 * SECOND, 200)
     assert floor.state == (HALT if state == HALT else NORMAL)
     assert rule.release(6 * SECOND) is (state == HALT)
     assert floor.wake(7 * SECOND).state == NORMAL
+
+
+@pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
+def test_a_resume_for_another_rule_does_not_count_a_loss_anew(kind):
+    floor = at_mid(kind(limit="1000 USDT"), mid=200).wake().hold(BUY, 10, 200).mid(2 * SECOND, 110)
+    assert floor.state == WARNING
+    floor.gate.release(3 * SECOND)
+    assert floor.mid(4 * SECOND, 100).state == HALT
 
 
 @pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
