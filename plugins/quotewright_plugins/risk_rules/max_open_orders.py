@@ -23,7 +23,8 @@ class MaxOpenOrders(RiskRule):
     """Refuse an order when ``orders`` are open, or ``per_side`` on its side, or its price would be one of too many.
 
     Open, pending and unknown orders count until their end is known: an order that is being cancelled too. ``levels`` is
-    the number of different prices on one side; an amend counts at its new price. Warns from ``warn_at`` of ``orders``.
+    the number of different prices on one side; an amend counts at its new price from when it leaves, a market order at
+    none. Warns from ``warn_at`` of ``orders``.
     """
 
     orders: int = setting(doc="most open orders", check=at_least(1))
@@ -60,11 +61,11 @@ class MaxOpenOrders(RiskRule):
                         count += 1
                 if count >= self.per_side:
                     return self.refuse("per_side", f"{count} open orders on this side, limit {self.per_side}")
-        if self.levels:
+        if self.levels and command.price_ticks:
             number = 0 if is_new else command.order_number
-            prices = {view.command_price_ticks(command)}
+            prices = {command.price_ticks}
             for order in view.live:
-                if order.side == side and order.number != number:
+                if order.side == side and order.number != number and order.price_ticks:
                     prices.add(order.amend_price_ticks if order.amend_quantity_lots else order.price_ticks)
             if len(prices) > self.levels:
                 return self.refuse("levels", f"{len(prices)} prices on this side, limit {self.levels}")
@@ -79,9 +80,7 @@ class MaxOpenOrders(RiskRule):
         return count
 
     def on_wake(self, view: View) -> None:
-        """Warn when most of the limit is used; once per wake-up, over all instruments."""
-        if view is not self._views[0]:
-            return
+        """Warn when most of the limit is used, over all instruments."""
         most = 0
         for one in self._views:
             most = max(most, self._open(one))

@@ -73,7 +73,7 @@ class _Walks:
         self.buys = 0
         self.sells = 0
         self.last_ns = -1
-        self.last_side = 0
+        self.last_sides = 0
 
 
 @configured
@@ -83,7 +83,8 @@ class OneSidedFills(ScopedRule):
     In flow where each fill's side is independent and either side has at most ``usual`` of the fills, an alarm within
     ``fills`` fills is raised with a probability of at most ``false_alarms``. The test is looked at after every fill and
     calibrated for that: for each side a sum that rises with a fill on it, falls with one on the other and never goes
-    below 0 (a cumulative sum test against ``suspect``), held to the threshold that an exact calculation gives. Fills of
+    below 0 (a cumulative sum test against ``suspect``: 4 up and, to the nearest whole number, 4
+    ln((1-usual)/(1-suspect)) / ln(suspect/usual) down), held to the threshold that an exact calculation gives. Fills of
     one side at one moment, a sweep through several levels, count once.
     """
 
@@ -137,9 +138,11 @@ class OneSidedFills(ScopedRule):
         walks = self._walks.get(scope)
         if walks is None:
             walks = self._walks[scope] = _Walks()
-        if walks.last_ns == now_ns and walks.last_side == own.side:
+        if walks.last_ns != now_ns:
+            walks.last_ns, walks.last_sides = now_ns, 0
+        if walks.last_sides & own.side:
             return
-        walks.last_ns, walks.last_side = now_ns, own.side
+        walks.last_sides |= own.side
         if own.side == BUY:
             walks.buys += self._up
             walks.sells = max(0, walks.sells - self._down)

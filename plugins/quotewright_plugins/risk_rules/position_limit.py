@@ -104,7 +104,7 @@ class PositionLimit(RiskRule):
             return NORMAL, ""
         limit = self._limit.lots(view)
         warn, whole = self._warn
-        if limit <= 0 or position * whole < limit * warn:
+        if position * whole < limit * warn:
             return NORMAL, ""
         text = f"{view.instrument.name}: position {position} lots, limit {limit}"
         if position > limit or (before > WARNING and position == limit and not self.liquidate):
@@ -121,7 +121,7 @@ class PositionLimit(RiskRule):
             return []
         limit = self._limit.lots(view)
         excess = abs(view.position_lots) - limit
-        if excess <= 0 or limit <= 0:
+        if excess <= 0:
             return []
         if self._slice is not None and self._slice.applies_to(view):
             excess = min(excess, self._slice.lots(view))

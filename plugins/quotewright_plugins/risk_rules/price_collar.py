@@ -24,8 +24,8 @@ class PriceCollar(RiskRule):
     """Refuse an order priced farther than ``away`` from the reference on either side, or while that is missing or old.
 
     The reference is the mid, the last trade, or the venue's mark or index price. ``max_age`` is the age of the book, of
-    the last trade, or of the last change of a mark or an index. Holds for reducing orders too. A market order counts at
-    the opposite best.
+    the last trade, or of the last change of a mark or an index, which are looked at every 100 ms and at every order.
+    Holds for reducing orders too. A market order counts at the opposite best.
     """
 
     exempts_reducing = False
@@ -48,7 +48,7 @@ class PriceCollar(RiskRule):
             reference2, age_ns = self._reference(view)
         if reference2 <= 0:
             return self.refuse("no_reference", f"there is no {self.reference}")
-        if age_ns > self.max_age:
+        if age_ns >= self.max_age:
             what = "book" if self._is_mid else self.reference
             return self.refuse("old_reference", f"the {what} is {age_ns / 1e9:.3f} s old, limit {self.max_age}")
         share, whole = self._share

@@ -382,9 +382,9 @@ def test_a_silent_book_refuses_an_order_between_two_wake_ups():
 
 def test_a_collar_without_a_fresh_reference_refuses():
     rule = PriceCollar(away="1%", max_age="2s")
-    stage = staged(rule).at(3 * SECOND)
+    stage = staged(rule).at(3 * SECOND - 1)
     assert stage.ask(BUY, 1) == ""
-    assert stage.at(3 * SECOND + 1).ask(BUY, 1) == "old_reference"
+    assert stage.at(3 * SECOND).ask(BUY, 1) == "old_reference"
     assert rule.verdict(order(BUY, 1), Stage().view).reason == "no_reference"
 
 

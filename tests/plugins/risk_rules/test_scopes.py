@@ -435,8 +435,8 @@ def test_a_collar_may_take_the_mark_the_index_or_the_last_trade():
         floor.show(2 * SECOND, kind, 200 * scale).wake()
         asked = [floor.ask(BUY, 1, price) for price in (179, 180, 220, 221)]
         assert asked == ["price", "", "", "price"], reference
-        assert floor.quote(7 * SECOND, 99, 101).ask(BUY, 1, 200) == ""
-        assert floor.at(7 * SECOND + 1).ask(BUY, 1, 200) == "old_reference"
+        assert floor.quote(7 * SECOND - 1, 99, 101).ask(BUY, 1, 200) == ""
+        assert floor.at(7 * SECOND).ask(BUY, 1, 200) == "old_reference"
 
 
 # Near the limit.
