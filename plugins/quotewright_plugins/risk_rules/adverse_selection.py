@@ -65,8 +65,9 @@ class AdverseSelection(ScopedRule):
 
     A markout is how far the mid moved in favour of a fill from the moment it became known until ``horizon`` later, in
     basis points, read at the first wake-up from then on. The mean must lie ``t`` standard errors below the limit, over
-    at least ``stretches`` different stretches of one horizon, for fills of one stretch see one move. ``by`` says which
-    fills are judged together; those of a level or a side stop their instrument.
+    at least ``stretches`` different stretches of one horizon, for fills of one stretch see one move: the error is
+    estimated from the sums of the stretches in which markouts fell due. Warns while the mean alone lies below. ``by``
+    says which fills are judged together; those of a level or a side stop their instrument.
     """
 
     limit: Bps = setting(default="1 bps", doc="mean move against the fills that is accepted", check=not_negative)

@@ -24,6 +24,7 @@ class DuplicateOrder(RiskRule):
     """Refuse an order when a strategy has sent ``count`` with its side, price and quantity within ``window``.
 
     Orders count when they leave, and go on counting when they have been filled or cancelled. Amends are not compared.
+    The operator's ``resume`` forgets them.
     """
 
     count: int = setting(default=3, doc="equal orders within the window that may leave", check=at_least(1))

@@ -32,8 +32,9 @@ class _Rate:
 class FillRate(ScopedRule):
     """Set ``on_breach`` for ``cooldown`` when ``limit`` executions fell within ``window``.
 
-    With ``times`` also when they are that many times what the time of ``baseline`` before would have given, once it has
-    passed and at least ``least`` fell within the window. Warns from ``warn_at`` of the limit.
+    With ``times`` also when they are that many times what the rest of ``baseline`` before the window would have given,
+    once ``baseline`` has passed since the first order and at least ``least`` fell within the window. What is usual
+    stays known after a stop. Warns from ``warn_at`` of ``limit``.
     """
 
     example: ClassVar[dict[str, Any]] = {"limit": 10}

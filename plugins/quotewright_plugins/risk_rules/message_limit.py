@@ -25,7 +25,8 @@ class MessageLimit(RiskRule):
     """Refuse orders and amends when ``limit`` messages less the ``reserve`` have left within ``window``.
 
     Orders, amends and cancels count when they leave; cancels always pass, and so do orders that only reduce: the
-    reserve is theirs. ``burst`` is a second limit over ``burst_window``. Warns from ``warn_at`` of what orders may use.
+    reserve is theirs. ``burst`` is a second limit over ``burst_window``. What orders may use is rounded down, and
+    ``warn_at`` is a share of that within ``window``.
     """
 
     limit: int = setting(doc="most messages within the window, cancels included", check=at_least(1))
