@@ -19,6 +19,7 @@ cdef class ReplayVenue(OrderReplay):
     cdef public tuple taker_rate
     cdef public object fee_unit
     cdef Rows rows
+    cdef const long long[::1] words
     cdef const long long[::1] order
     cdef public object windows
     cdef public long long row_count
@@ -44,7 +45,7 @@ cdef class ReplayVenue(OrderReplay):
     cdef public str name
     @cython.locals(limit=cython.longlong)
     cpdef long long run(self, long long until_ns) except? -1
-    @cython.locals(rows=Rows, words='const long long[::1]', order='const long long[::1]', count=cython.longlong, at=cython.longlong, shift=cython.longlong, now=cython.longlong, first=cython.longlong, last=cython.longlong)
+    @cython.locals(rows=Rows, count=cython.longlong, at=cython.longlong, shift=cython.longlong, now=cython.longlong, first=cython.longlong, last=cython.longlong)
     cpdef bint take_rows(self, long long limit_ns) except -1
     @cython.locals(row=cython.longlong)
     cpdef bint find_next(self) except -1

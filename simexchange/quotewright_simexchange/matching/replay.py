@@ -102,6 +102,7 @@ class ReplayVenue(OrderReplay):
         self.fee_unit: int = 10 ** (MONEY_SCALE - fee_scale)
         self.set_fees(maker_fee, taker_fee)
         self.rows = Rows(memoryview(b"").cast("q"), 0)
+        self.words = self.rows.words
         self.order = memoryview(b"").cast("q")
         self.windows: Iterator[tuple[Rows, memoryview[int]]] = iter(())
         self.row_count = 0
@@ -181,6 +182,7 @@ class ReplayVenue(OrderReplay):
         window = next(self.windows, None)
         if window is not None:
             self.rows = window[0]
+            self.words = self.rows.words
             self.order = window[1]
             self.row_count = len(window[1])
         return self.find_next()
@@ -220,18 +222,17 @@ class ReplayVenue(OrderReplay):
 
     def take_rows(self, limit_ns: int) -> bool:
         """Take messages that happened at or before *limit_ns*, until one makes a report known before the next."""
+        # Mostly one short message: the views stay where they are, taking them out would cost more than the message.
         rows = self.rows
-        words = rows.words
-        order = self.order
         count = self.row_count
         at = self.cursor
         shift = self.shift_ns
         now = self.next_row_ns
         while True:
-            first = order[at]
+            first = self.order[at]
             last = first + 1
             at += 1
-            while not words[last * ROW_WORDS - 1] & LAST_BIT and at < count and order[at] == last:
+            while not self.words[last * ROW_WORDS - 1] & LAST_BIT and at < count and self.order[at] == last:
                 last += 1
                 at += 1
             self.now_ns = now
@@ -239,8 +240,8 @@ class ReplayVenue(OrderReplay):
             if at >= count:
                 now = NEVER
                 break
-            first = order[at]
-            now = words[first * ROW_WORDS] - shift
+            first = self.order[at]
+            now = self.words[first * ROW_WORDS] - shift
             if now > limit_ns or now > self.next_report_ns:
                 break
         self.cursor = at

@@ -8,6 +8,7 @@ from quotewright_simexchange.matching.replay_market cimport Market, OwnLevel, Ow
 cdef int BEST_QUOTE, BID, BUY, GAP, INDEX, LEVEL_DELETE, LEVEL_SET, NO_SIDE, OFFER, SELL, SNAPSHOT_BEGIN, TRADE, UNDERLYING
 cdef long long FLAG_SHIFT, INSTRUMENT_SHIFT, NO_MARKET, ROW_WORDS, SIDE_SHIFT
 cdef int AFTER_GAP, ARRIVED, AT_PRICE, THROUGH
+cdef int IS_BOOK, HAD_SNAPSHOT
 
 cdef class MarketReplay(Venue):
     cdef public QueueModel queue
@@ -17,8 +18,10 @@ cdef class MarketReplay(Venue):
     cdef public long long unknown_side_prints
     cdef public long long prints_in_gap
     cdef public long long orders_through_gap
-    @cython.locals(words='const long long[::1]', number=cython.longlong, market=Market, is_watching=cython.bint, is_book=cython.bint, had_snapshot=cython.bint, at=cython.longlong, end=cython.longlong, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong)
+    @cython.locals(number=cython.longlong, market=Market, found=cython.int)
     cpdef bint take_message(self, Rows rows, long long first, long long last, long long now_ns) except -1
+    @cython.locals(is_watching=cython.bint, found=cython.int, word=cython.longlong, kind=cython.longlong, side=cython.longlong, is_bid=cython.bint, price=cython.longlong, size=cython.longlong)
+    cdef int meet(self, Market market, const long long[::1] words, long long at, long long end, long long now_ns) except -1
     cpdef bint take_orders(self, Market market, Rows rows, long long first, long long last, long long now_ns) except -1
     @cython.locals(side=cython.longlong)
     cpdef bint see_trade(self, Market market, long long word, long long price, long long size, long long now_ns) except -1

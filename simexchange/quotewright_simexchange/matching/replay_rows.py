@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from quotewright.kernel.codes import (
     BEST_QUOTE,
     BID,
@@ -27,6 +29,9 @@ from quotewright.kernel.venue import Venue
 from quotewright_simexchange.matching.evidence import AFTER_GAP, ARRIVED, AT_PRICE, THROUGH
 from quotewright_simexchange.matching.queues import QueueModel
 from quotewright_simexchange.matching.replay_market import Market, OwnLevel, OwnOrder
+
+IS_BOOK = 1
+HAD_SNAPSHOT = 2
 
 
 class MarketReplay(Venue):
@@ -56,27 +61,34 @@ class MarketReplay(Venue):
 
     def take_message(self, rows: Rows, first: int, last: int, now_ns: int) -> bool:
         """Let rows ``[first, last)``, one message, happen at *now_ns*: first to our orders, then to the book."""
-        words = rows.words
-        number = words[first * ROW_WORDS + 5] >> INSTRUMENT_SHIFT
+        number = rows.words[first * ROW_WORDS + 5] >> INSTRUMENT_SHIFT
         if number >= len(self.markets):
             return False
         market: Market = self.markets[number]
         if market.by_order is not None:
             return self.take_orders(market, rows, first, last, now_ns)
+        found = self.meet(market, rows.words, first * ROW_WORDS, last * ROW_WORDS, now_ns)
+        if found:
+            market.book.apply(rows, first, last)
+            if found & HAD_SNAPSHOT:
+                self.see_snapshot(market, now_ns)
+        return True
+
+    def meet(self, market: Market, words: memoryview[int] | array[int], at: int, end: int, now_ns: int) -> int:
+        """Let the rows in ``words[at:end]`` meet our orders; return what among them concerns the book."""
         is_watching = market.is_watching
-        is_book = False
-        had_snapshot = False
-        at = first * ROW_WORDS
-        end = last * ROW_WORDS
+        found = 0
         while at < end:
             word = words[at + 5]
             kind = word & 255
             if kind == LEVEL_SET or kind == LEVEL_DELETE:  # noqa: SIM109
-                is_book = True
-                if is_watching and not had_snapshot:
-                    side = (word >> SIDE_SHIFT) & 255
+                found |= IS_BOOK
+                if is_watching and found & HAD_SNAPSHOT == 0:
                     price = words[at + 2]
-                    if price >= market.bids_from if side == BID else price <= market.offers_to:
+                    side = (word >> SIDE_SHIFT) & 255
+                    is_bid = side == BID
+                    # Rows of both sides come mixed: a branch for each would be guessed wrong half of the time.
+                    if (price >= market.bids_from) & is_bid | (price <= market.offers_to) & (not is_bid):
                         size = words[at + 3] if kind == LEVEL_SET else 0
                         self.see_level(market, side, price, size, now_ns)
             elif kind == TRADE:
@@ -84,28 +96,22 @@ class MarketReplay(Venue):
                     self.see_trade(market, word, words[at + 2], words[at + 3], now_ns)
             elif kind == BEST_QUOTE:
                 if market.is_top_only:
-                    is_book = True
+                    found |= IS_BOOK
                     if market.in_gap:
-                        had_snapshot = True
-                    if is_watching and not had_snapshot:
+                        found |= HAD_SNAPSHOT
+                    if is_watching and found & HAD_SNAPSHOT == 0:
                         self.see_quote(market, (word >> SIDE_SHIFT) & 255, words[at + 2], words[at + 3], now_ns)
             elif kind == SNAPSHOT_BEGIN:
-                is_book = True
-                had_snapshot = True
+                found |= IS_BOOK | HAD_SNAPSHOT
             elif kind == GAP:
-                is_book = True
-                had_snapshot = False
+                found = IS_BOOK
                 if not market.in_gap:
                     market.in_gap = True
                     market.gap_began_ns = now_ns
             elif kind == UNDERLYING or kind == INDEX:  # noqa: SIM109
                 market.underlying = words[at + 2]
             at += ROW_WORDS
-        if is_book:
-            market.book.apply(rows, first, last)
-            if had_snapshot:
-                self.see_snapshot(market, now_ns)
-        return True
+        return found
 
     def take_orders(self, market: Market, rows: Rows, first: int, last: int, now_ns: int) -> bool:
         """Let a message happen in a market that is replayed order by order."""
