@@ -148,4 +148,4 @@ def test_a_book_of_best_quotes_is_told_that_a_tape_has_none(tape, tmp_path):
     assert BEST_QUOTE not in kinds
     ran = backtest(tape, "top_of_book", tmp_path / "run")
     assert ran.code == 4
-    assert 'only levels: leave book out, or set book = "ladder"' in ran.last
+    assert 'only, no best quotes: leave book out, or set book = "ladder"' in ran.last

@@ -26,7 +26,7 @@ class MaxPosition(CheckRule):
     note: str = setting(default="x", doc="a remark")
 
     def check(self, order, view):
-        return ""
+        return "too large" if view.command_quantity_lots(order) > 20 else ""
 
 @hookimpl
 def risk_rules():
@@ -138,10 +138,13 @@ def test_why_of_a_name_that_is_nowhere_tells_where_it_looked(capsys, plugins_fol
 
 def test_check_holds_plugins_to_their_role(capsys, plugins_folder):
     code, out, _ = run(capsys, "plugins", "check", "max_position")
-    assert (code, out) == (0, "risk_rules max_position: ok\n")
+    assert (code, out) == (
+        0,
+        "risk_rules max_position: ok; trips yes, releases yes, passes_cancel yes, passes_reducing yes\n",
+    )
     code, out, _ = run(capsys, "plugins", "check", "--hook", "book_models", "--json")
     assert code == 0
-    assert [one["name"] for one in json.loads(out)] == ["ladder", "sorted", "top_of_book"]
+    assert [one["name"] for one in json.loads(out)] == ["ladder", "orders", "sorted", "top_of_book"]
     (plugins_folder / "acme_rules.py").unlink()  # a module of that name is imported by now
     (plugins_folder / "acme_misspelt.py").write_text(
         RULE.replace("def check", "def chekc").replace(', doc="a remark"', "")
@@ -210,7 +213,7 @@ def test_check_names_every_fault(capsys, tmp_path):
         "paper.toml: strategies.maker.size: should be an amount with its unit",
         "paper.toml: strategies.second: no strategy called 'fixed_spred'; installed: a",
         "paper.toml: risk.position: unknown key 'limt'; did you mean 'limit'?",
-        "paper.toml: feeds.market.book: no book model called 'laddder'; installed: ladder, sorted, top_of_book",
+        "paper.toml: feeds.market.book: no book model called 'laddder'; installed: ladder, orders, sorted, top_of_book",
         "paper.toml: venues.main.card: no venue card called 'nowhere'",
         "paper.toml: strategies.maker: missing key 'venue': one of main, other",
         "paper.toml: strategies.second.venue: there is no table [venues.mian]; did you mean 'main'?",
