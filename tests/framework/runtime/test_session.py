@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import signal
 from decimal import Decimal
@@ -13,7 +14,7 @@ from quotewright.config.load import load_config
 from quotewright.errors import ConfigError
 from quotewright.kernel.strategy import Strategy
 from quotewright.plugin.registry import PluginSet
-from quotewright.runtime.session import Session, backtest, interruptible, paper, sampling
+from quotewright.runtime.session import Session, backtest, collecting_seldom, interruptible, paper, sampling
 from quotewright.tape.tape import TapeFile
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -104,6 +105,27 @@ class Breaks(Strategy):
 def prepared(session):
     """Let the run's strategy break."""
     session.wired.desks[0].strategy.on_wake = Breaks().on_wake
+
+
+def test_the_garbage_collector_is_as_before_after_a_run():
+    before = gc.get_threshold()
+    with collecting_seldom():
+        during = gc.get_threshold(), gc.get_freeze_count()
+    assert during[0] == (20_000, *before[1:])
+    assert during[1] > 0
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+
+
+def test_a_garbage_collector_that_somebody_else_has_set_up_is_left_alone():
+    gc.freeze()
+    try:
+        before, frozen = gc.get_threshold(), gc.get_freeze_count()
+        with collecting_seldom():
+            assert gc.get_threshold() == before
+        assert frozen > 0
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_a_strategy_that_breaks_ends_with_one(plugins):
