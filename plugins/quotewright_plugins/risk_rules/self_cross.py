@@ -32,7 +32,7 @@ class SelfCross(RiskRule):
             if order.side == side:
                 continue
             other = order.price_ticks
-            if order.amend_quantity_lots:
+            if other > 0 and order.amend_quantity_lots:
                 amended = order.amend_price_ticks
                 other = min(other, amended) if is_buy else max(other, amended)
             if price <= 0 or other <= 0 or (price >= other if is_buy else price <= other):

@@ -150,6 +150,14 @@ def test_readings_of_a_strategys_loss_that_are_close_are_one():
     assert floor.state("mm", 0) == CANCEL_ALL
 
 
+def test_a_market_order_that_is_being_amended_still_takes_any_price():
+    floor = floor_of(("self_cross", {}))
+    number = sent(floor, BUY, 2, 0)
+    floor.report(Accepted, number)
+    assert floor.send(floor.amendment(number, 19_000, 1))
+    assert not floor.send(floor.order(0, "alt", SELL, 19_500, 1))
+
+
 def test_market_orders_take_no_level():
     floor = floor_of(("max_open_orders", {"orders": 9, "levels": 1}))
     sent(floor, BUY, 1, 0)
