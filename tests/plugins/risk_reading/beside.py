@@ -51,7 +51,11 @@ class Reading:
             scope = facts["action"].partition(" ")[2]
             self.release(scope)
             return
-        if what == "command":
+        if what == "asked":
+            command = facts["command"]
+            if expected(self, "asked", command, command.instrument) == "":
+                self.refuses(command, command.instrument)
+        elif what == "command":
             self.on_command(facts["command"], facts["which"])
         elif what == "report":
             self.on_report(facts["report"], facts["order"])
@@ -120,13 +124,13 @@ def expected(reading: Reading, mode: str, command: Any, which: int) -> str:
     if state >= REDUCE_ONLY and not reducing:
         return "reduce_only" if state == REDUCE_ONLY else "cancel_all"
     if reducing and reading.exempts:
-        return ""
+        return "exempt" if mode == "asked" else ""
     refuses = reading.refuses(command, which)
     return "rule" if refuses and mode == "enforce" else ""
 
 
 def bounded(state: int, mode: str) -> int:
-    return state if mode == "enforce" else min(state, WARNING) if mode == "warn" else NORMAL
+    return state if mode in ("enforce", "asked") else min(state, WARNING) if mode == "warn" else NORMAL
 
 
 def answered(floor: Floor, command: Any) -> str:

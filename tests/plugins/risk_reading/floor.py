@@ -238,6 +238,7 @@ class Floor:
 
     def send(self, command: Any) -> bool:
         view = self.views[command.instrument]
+        self.tell("asked", command=command)
         venue = self.venues[self.world.venues[command.instrument]]
         return bool(self.pipeline.send(command, view, venue, -1, ""))
 
