@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from quotewright.errors import ConfigError, QuotewrightError
 from quotewright.kernel.codes import NEVER
 from quotewright.kernel.source import RowSource
 from quotewright.kernel.venue import Venue
+from quotewright.model.names import aliases
 from quotewright.plugin.discovery import fault
 
 if TYPE_CHECKING:
@@ -76,16 +77,19 @@ def files_of(config: Config) -> str:
 def open_market(
     config: Config, plugins: PluginSet, tape: Tape | None, venues: dict[str, Venue], live: Market | None, to_ns: int
 ) -> Market:
-    """Open the market of the one feed, or those of several venues in process as one."""
+    """Open the market of the one feed, or those of several as one.
+
+    Several venues in process have a market each; several live feeds were put together before the run, and their tape
+    holds the rows of all.
+    """
     tables = list(config.feeds.values())
     if not tables:
         raise ConfigError(f"{files_of(config)}: no feed is configured; a run takes a table [feeds.NAME]")
-    if len(tables) > 1 and (tape is not None or live is not None):
-        kind = "tape" if tape is not None else "live feed"
-        raise ConfigError(
-            f"{files_of(config)}: {len(tables)} feeds are configured; a run on a {kind} takes one table [feeds.NAME], "
-            "whose rows may be of several venues"
-        )
+    if live is not None and live.parts:
+        return live
+    if tape is not None:
+        feed_of = feeds_of(config, plugins, tape.instruments)
+        tables = tables[:1]
     markets: dict[str, Market] = {}
     for number, table in enumerate(tables):
         feed = plugins.build("feed_adapters", table)
@@ -104,8 +108,51 @@ def open_market(
         if not isinstance(market, Market):
             raise ConfigError(f"{table.where}: '{table.plugin}' opened no market, was {market!r}")
         markets[table.name] = market
+    if tape is not None:
+        return attrs.evolve(markets[tables[0].name], feeds=feed_of)
     if len(markets) == 1:
         return next(iter(markets.values()))
     from quotewright.merging import merge_markets
 
     return merge_markets(markets, files_of(config))
+
+
+def feeds_of(config: Config, plugins: PluginSet, instruments: Sequence[Instrument]) -> tuple[str, ...]:
+    """Return which feed each of a tape's *instruments* is of; none where there is one feed only.
+
+    So the config of a run on several live feeds also runs on a tape of theirs. An instrument that no table names is of
+    none: ``""``; one that may be of two of them (a symbol that two markets of a venue have) is of the first.
+
+    Raises:
+        ConfigError: a feed is not one of the live ones, or which of two it is would make another book.
+    """
+    from quotewright.live.market import live_adapter
+    from quotewright.live.venue_feed import resolved_feed
+
+    if len(config.feeds) == 1:
+        return ()
+    named: list[list[str]] = [[] for _ in instruments]
+    exactly: list[list[str]] = [[] for _ in instruments]
+    for stated in config.feeds.values():
+        table = resolved_feed(config, plugins, stated)
+        adapter = live_adapter(plugins, table)
+        if adapter is None:
+            raise ConfigError(
+                f"{files_of(config)}: {len(config.feeds)} feeds are configured; a run on a tape takes one table "
+                f"[feeds.NAME], or those of live feeds, which '{stated.name}' is not"
+            )
+        for number, instrument in enumerate(instruments):
+            if adapter.name and instrument.venue != adapter.name:
+                continue
+            if instrument.name in table.instruments:
+                exactly[number].append(stated.name)
+            elif any(name in (instrument.symbol, *aliases(instrument)) for name in table.instruments):
+                named[number].append(stated.name)
+    found = [full or short for full, short in zip(exactly, named, strict=True)]
+    for instrument, names in zip(instruments, found, strict=True):
+        if any(config.feeds[name].book != config.feeds[names[0]].book for name in names[1:]):
+            raise ConfigError(
+                f"{files_of(config)}: {instrument.name} may be of the feeds {' and '.join(names)}, whose books differ; "
+                "write full names under 'instruments' of both"
+            )
+    return tuple(names[0] if names else "" for names in found)

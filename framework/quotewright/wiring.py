@@ -378,7 +378,13 @@ def _tolerate(manager: QuoteManager, table: StrategyTable) -> None:
 
 
 def _book(plugins: PluginSet, config: Config, market: Market, number: int) -> BookModel:
-    feed = config.feeds[market.feeds[number]] if market.feeds else next(iter(config.feeds.values()))
+    name = market.feeds[number] if market.feeds else next(iter(config.feeds))
+    if not name:
+        raise ConfigError(
+            f"{files_of(config)}: {market.instruments[number].name} of the tape is under 'instruments' of none of the "
+            f"feeds {', '.join(config.feeds)}; add it where it belongs"
+        )
+    feed = config.feeds[name]
     table = {"plugin": feed.book} if isinstance(feed.book, str) else dict(feed.book)
     book: BookModel = plugins.build("book_models", table, f"{feed.where}.book")
     return book

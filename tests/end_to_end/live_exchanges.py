@@ -143,7 +143,7 @@ class Exchange:
 
     def __enter__(self) -> Exchange:
         self._portal = start_blocking_portal()
-        portal = self._portal.__enter__()
+        self.portal = portal = self._portal.__enter__()
         self.server = ScriptedServer(self.serve, self.answer)
         self._context = portal.wrap_async_context_manager(self.server)
         self._context.__enter__()

@@ -14,10 +14,13 @@ from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
 from quotewright.kernel.view import View
 from quotewright.live.driver import LiveFeed
+from quotewright.live.market import LiveMarket
 from quotewright.live.orders import OpenSocket
 from quotewright.live.settings import LiveSettings
+from quotewright.live.several import LiveFeeds
 from quotewright.model.orders import Fill, NewOrder
 from quotewright.runtime.paper_live import LiveRun
+from quotewright.wiring import Market
 from quotewright_simexchange.latency import ConstantLatency
 from quotewright_simexchange.matching.queues import QueueModel
 from quotewright_simexchange.matching.received import ReceivedMarket
@@ -39,10 +42,11 @@ class Shown:
         self.seq = 500
         self.view = View(instrument(dialect.symbol), 0, Ladder())
         session = SimpleNamespace(wired=SimpleNamespace(views=[self.view], venues={}), now_ns=0)
-        clock = SimpleNamespace(now_ns=lambda: self.live.now_ns)
-        market = SimpleNamespace(feed=SimpleNamespace(session=self.live.session, clock=clock))
+        clock: Any = SimpleNamespace(now_ns=lambda: self.live.now_ns)
+        rows = Market(source=self.live.source, instruments=(self.view.instrument,), start_ns=0)
+        market = LiveMarket(feed=LiveFeed(self.live.session, clock), source=self.live.source, market=rows)
         self.session = session
-        self.run = LiveRun(session, market, "live", None, None)  # type: ignore[arg-type]
+        self.run = LiveRun(session, LiveFeeds({"live": market}), None, None)  # type: ignore[arg-type]
 
     def image(self, bids: Levels, asks: Levels) -> None:
         if self.live.adapter.recovers_by == "snapshot" and not any("depth" in f.request.url for f in self.live.fetches):

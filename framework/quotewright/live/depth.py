@@ -21,12 +21,12 @@ class DepthWatch:
         self.least = least
         self._most: dict[tuple[str, int], int] = {}
 
-    def is_used_up(self, symbol: str, book: BookModel) -> bool:
-        """Return whether a new image of *symbol* is needed; said once, until it has been deep again."""
+    def is_used_up(self, name: str, book: BookModel) -> bool:
+        """Return whether a new image of the instrument *name* is needed; said once, until it has been deep again."""
         found = False
         for side in (BID, OFFER):
             count = book.level_count(side)
-            key = (symbol, side)
+            key = (name, side)
             most = max(self._most.get(key, 0), count)
             if most >= 2 * self.least and count < self.least:
                 found, most = True, 0

@@ -38,6 +38,23 @@ class Carrier(Protocol):
     def carry_out(self, orders: Iterable[Order]) -> None: ...
 
 
+class Waker:
+    """What wakes a run: set by whoever has news, waited for by the run. The feeds of one run share one."""
+
+    def __init__(self) -> None:
+        self.event = anyio.Event()
+
+    def wake(self) -> None:
+        """Let who waits go on."""
+        self.event.set()
+
+    async def wait(self, longest: float) -> None:
+        """Return when there was news since the last time, at the latest after *longest* seconds."""
+        with anyio.move_on_after(longest):
+            await self.event.wait()
+        self.event = anyio.Event()
+
+
 class LiveFeed:
     """One feed at work. Use it as ``async with feed: …``, calling :meth:`process` and :meth:`wait` in turn.
 
@@ -60,7 +77,7 @@ class LiveFeed:
         self.lag_ns = 0
         """How long the newest frame taken had waited."""
         self.longest_lag_ns = 0
-        self._wake = anyio.Event()
+        self.waker = Waker()
         self._given_up: dict[str, None] = {}
 
     async def __aenter__(self) -> Self:
@@ -96,8 +113,9 @@ class LiveFeed:
         if self.queue.put(self.clock.now_ns(), number, frame):
             for symbol in self.queue.shed():
                 self._given_up[symbol] = None
-        if not self._wake.is_set():
-            self._wake.set()
+        event = self.waker.event
+        if not event.is_set():
+            event.set()
 
     def ponged(self, number: int) -> None:
         self._put(number, lambda now: self.session.ponged(number, now))
@@ -119,7 +137,7 @@ class LiveFeed:
 
     def _put(self, number: int, call: Callable[[int], None]) -> None:
         self.queue.put(self.clock.now_ns(), number, call)
-        self._wake.set()
+        self.waker.wake()
 
     def _trouble(self, status: int, headers: Mapping[str, str], body: bytes, now_ns: int) -> Trouble | None:
         """Return what an answer to a handshake means; 200 is one, too: nobody there speaks WebSocket."""
@@ -180,9 +198,7 @@ class LiveFeed:
         due_ns = self.session.deadline_ns
         if due_ns != NEVER:
             longest = min(longest, max(0.0, (due_ns - self.clock.now_ns()) / 1e9))
-        with anyio.move_on_after(longest):
-            await self._wake.wait()
-        self._wake = anyio.Event()
+        await self.waker.wait(longest)
 
     async def run(self, is_done: Callable[[], bool]) -> None:
         """Process what comes until *is_done*, for those who have nothing else to do meanwhile."""
@@ -192,16 +208,22 @@ class LiveFeed:
 
     def wake(self) -> None:
         """Let :meth:`wait` return: something has happened elsewhere that the run should look at."""
-        self._wake.set()
+        self.waker.wake()
+
+    def resync(self, symbol: str, is_thin: bool = False) -> None:
+        """Give a book up and ask for it anew; see :meth:`FeedSession.resync`."""
+        self.session.resync(symbol, self.next_ns(), is_thin)
+
+    def next_ns(self) -> int:
+        """Return when what is done now happens: with the oldest entry that waits, so that rows keep their order."""
+        return self.queue.entries[0][0] if self.queue.entries else self.clock.now_ns()
 
     def _give_up(self) -> None:
         """Let the books whose updates were shed be stale from here; they are made good again."""
         symbols, self._given_up = list(self._given_up), {}
-        # Not before the oldest entry that waits: rows keep the order of receipt.
-        now_ns = self.queue.entries[0][0] if self.queue.entries else self.clock.now_ns()
         for symbol in symbols:
             self.session.counters.shed += 1
-            self.session.resync(symbol, now_ns)
+            self.resync(symbol)
 
     def report(self, now_ns: int | None = None) -> dict[str, Any]:
         """Return how the feed stands, as the summary and the status show it."""

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 START_ROWS = 1 << 14
 
 
-class LiveSource(RowSource):
-    """What sinks write into ``buffer`` becomes ready at the next :meth:`fill`.
+class KeptSource(RowSource):
+    """Rows in ``buffer``; those that were consumed are handed to *writer*, if there is one, and forgotten.
 
-    Rows that were consumed are handed to *writer*, if there is one, and forgotten, so that memory stays flat. A row
-    that claims to have happened after it was received is put at its receipt: venues' clocks may be ahead of ours.
+    So memory stays flat, and the tape holds what the pipeline took, in its order.
     """
 
     def __init__(self, writer: TapeWriter | None = None) -> None:
@@ -32,10 +31,39 @@ class LiveSource(RowSource):
         self.buffer = TapeBuffer(START_ROWS)
         self.rows = self.buffer
         self.writer = writer
-        self.late_events = 0
-        """Rows whose event time was after their receipt."""
         self.rows_written = 0
         self.taps: list[TapeBuffer] = []
+
+    def tap(self, buffer: TapeBuffer) -> bool:
+        """Copy rows that become ready into *buffer* too; see :meth:`RowSource.tap`."""
+        self.taps.append(buffer)
+        return True
+
+    def keep(self) -> None:
+        """Hand the rows that were consumed to the tape."""
+        count = self.first
+        self.rows_written += count
+        if self.writer is not None and count:
+            self.writer.write(np.frombuffer(self.buffer.words, dtype=ROW_DTYPE, count=count).copy())
+
+    def close(self) -> bool:
+        """Hand the rest of what was consumed to the tape; what nobody took is dropped."""
+        self.keep()
+        self.buffer.truncate(0)
+        self.first = self.last = 0
+        return True
+
+
+class LiveSource(KeptSource):
+    """What sinks write into ``buffer`` becomes ready at the next :meth:`fill`.
+
+    A row that claims to have happened after it was received is put at its receipt: venues' clocks may be ahead of ours.
+    """
+
+    def __init__(self, writer: TapeWriter | None = None) -> None:
+        super().__init__(writer)
+        self.late_events = 0
+        """Rows whose event time was after their receipt."""
 
     def fill(self, until_ns: int) -> int:
         """Make what was written ready; see :meth:`RowSource.fill`."""
@@ -55,23 +83,22 @@ class LiveSource(RowSource):
         receive_ns = buffer.words[self.first * ROW_WORDS + 1]
         return receive_ns if receive_ns <= until_ns else NEVER
 
-    def tap(self, buffer: TapeBuffer) -> bool:
-        """Copy rows that become ready into *buffer* too; see :meth:`RowSource.tap`."""
-        self.taps.append(buffer)
-        return True
+    def compact(self, least: int = START_ROWS) -> bool:
+        """Forget what was consumed although more waits behind it, once it is *least* rows and the greater part.
 
-    def keep(self) -> None:
-        """Hand the rows that were consumed to the tape."""
-        count = self.first
-        self.rows_written += count
-        if self.writer is not None and count:
-            self.writer.write(np.frombuffer(self.buffer.words, dtype=ROW_DTYPE, count=count).copy())
-
-    def close(self) -> bool:
-        """Hand the rest of what was consumed to the tape; what nobody took is dropped."""
+        Where another feed lags, this one's rows wait for it: the buffer may not run empty for long.
+        """
+        taken = self.first
+        left = self.buffer.count - taken
+        if taken < least or taken < left:
+            return False
         self.keep()
+        rest = TapeBuffer(left)
+        rest.extend(self.buffer, taken, self.buffer.count)
         self.buffer.truncate(0)
-        self.first = self.last = 0
+        self.buffer.extend(rest, 0, left)
+        self.first = 0
+        self.last -= taken
         return True
 
 

@@ -13,14 +13,16 @@ import anyio
 import msgspec
 
 from quotewright.errors import ConfigError
-from quotewright.feed import BookState
+from quotewright.feed import BookState, FeedAdapter
 from quotewright.kernel.codes import BOOK_GOOD, NEVER
 from quotewright.live.clock import LiveClock
 from quotewright.live.depth import DepthWatch
 from quotewright.live.driver import LONGEST_WAIT
-from quotewright.live.market import LiveMarket, live_adapter, prepare
+from quotewright.live.market import live_adapter
+from quotewright.live.several import LiveFeeds, prepare_all
 from quotewright.live.venue import LiveVenue
 from quotewright.live.venue_feed import resolved_feed
+from quotewright.opening import feeds_of, files_of
 from quotewright.runtime.session import GRACE_NS, Outcome, Session, Watcher, interruptible
 from quotewright.tape.tape import TapeInfo
 from quotewright.tape.writer import TapeWriter
@@ -38,12 +40,32 @@ CROSSED_NS = 1_000_000_000
 
 
 def live_feed(config: Config, plugins: PluginSet) -> FeedTable | None:
-    """Return the table of the run's feed if that has live connections; None if another kind of market drives it."""
-    if len(config.feeds) != 1:
-        return None
-    (table,) = config.feeds.values()
-    table = resolved_feed(config, plugins, table)
-    return table if live_adapter(plugins, table) is not None else None
+    """Return the table of the run's first feed if it has live connections; None if another kind of market drives it."""
+    for table, _ in live_feeds(config, plugins).values():
+        return table
+    return None
+
+
+def live_feeds(config: Config, plugins: PluginSet) -> dict[str, tuple[FeedTable, FeedAdapter]]:
+    """Return the run's feeds by name, table and adapter, if they have live connections; none if they have not.
+
+    Raises:
+        ConfigError: some have and some have not.
+    """
+    found: dict[str, tuple[FeedTable, FeedAdapter]] = {}
+    for name, stated in config.feeds.items():
+        table = resolved_feed(config, plugins, stated)
+        adapter = live_adapter(plugins, table)
+        if adapter is not None:
+            found[name] = table, adapter
+    others = [name for name in config.feeds if name not in found]
+    if found and others:
+        raise ConfigError(
+            f"{files_of(config)}: live feeds ({', '.join(found)}) and markets without live connections "
+            f"({', '.join(others)}) do not go together: the ones go by the clock, the others as fast as they can; run "
+            "them apart"
+        )
+    return found
 
 
 def paper_live(
@@ -55,7 +77,7 @@ def paper_live(
     prepared: Callable[[Session], None] | None = None,
     recorder: RunRecorder | None = None,
 ) -> Outcome:
-    """Run *config* on its live feed for *seconds* (None: until interrupted) and return the outcome."""
+    """Run *config* on its live feeds for *seconds* (None: until interrupted) and return the outcome."""
     return anyio.run(_paper_live, config, plugins, seconds, folder, watcher, prepared, recorder)
 
 
@@ -68,12 +90,11 @@ async def _paper_live(
     prepared: Callable[[Session], None] | None,
     recorder: RunRecorder | None = None,
 ) -> Outcome:
-    (table,) = config.feeds.values()
-    table = resolved_feed(config, plugins, table)
-    adapter = live_adapter(plugins, table)
-    if adapter is None:
-        raise ConfigError(f"{table.where}: '{table.plugin}' has no live connection")
-    market = await prepare(adapter, table.instruments, LiveClock(), table.where, config.run.seed)
+    tables = live_feeds(config, plugins)
+    if not tables:
+        raise ConfigError(f"{files_of(config)}: no table [feeds.NAME] has a live connection")
+    feeds = await prepare_all(tables, LiveClock(), config.run.seed, files_of(config))
+    feeds_of(config, plugins, feeds.market.instruments)  # what the run's own tape will be asked
     span_ns = round(seconds * 1e9) if seconds is not None else 0
     session = Session(
         "paper",
@@ -83,14 +104,14 @@ async def _paper_live(
         folder,
         span_ns,
         record_inputs=folder is not None,
-        live=market.market,
+        live=feeds.market,
         recorder=recorder,
     )
     writer = None
     if folder is not None:
-        writer = TapeWriter(folder / TAPE, market.market.instruments)
-        market.source.writer = writer
-    run = LiveRun(session, market, table.name, folder, watcher)
+        writer = TapeWriter(folder / TAPE, feeds.market.instruments)
+        feeds.source.writer = writer
+    run = LiveRun(session, feeds, folder, watcher)
     session.feeds = run.report
     if prepared is not None:
         prepared(session)
@@ -98,9 +119,10 @@ async def _paper_live(
         with interruptible(session):
             with session.contained():
                 async with AsyncExitStack() as stack:
-                    await stack.enter_async_context(market.feed)
+                    for feed in feeds.feeds.values():
+                        await stack.enter_async_context(feed)
                     for venue in run.venues:
-                        await stack.enter_async_context(venue.at_work(market.feed.clock, market.feed.wake))
+                        await stack.enter_async_context(venue.at_work(feeds.clock, feeds.waker.wake))
                     try:
                         await run.run(session.start_ns + span_ns if span_ns else NEVER)
                     finally:  # how it stood when the run ended, before it is closed
@@ -129,16 +151,13 @@ def _is_checked(venue: LiveVenue) -> bool:
 class LiveRun:
     """The loop of a live run: what has come is processed, then the pipeline goes as far as nothing can come before."""
 
-    def __init__(
-        self, session: Session, market: LiveMarket, name: str, folder: Path | None, watcher: Watcher | None
-    ) -> None:
+    def __init__(self, session: Session, feeds: LiveFeeds, folder: Path | None, watcher: Watcher | None) -> None:
         self.session = session
-        self.market = market
-        self.name = name
+        self.feeds = feeds
         self.folder = folder
         self.watcher = watcher
         self.ended: dict[str, Any] | None = None
-        """What was last told of the feed, once the run is over."""
+        """What was last told of the feeds, once the run is over."""
         self._told = 0.0
         self._bad_since: dict[str, int] = {}
         self._depth = DepthWatch()
@@ -150,15 +169,15 @@ class LiveRun:
         while not self.session.is_stopped and self.session.now_ns < until_ns:
             self.turn(until_ns)
             self._tell()
-            await self.market.feed.wait(self.patience())
+            await self.feeds.wait(self.patience())
 
     def turn(self, until_ns: int) -> None:
         """Process what has come, then let the pipeline go as far as nothing can come before, at most to *until_ns*."""
-        session, feed = self.session, self.market.feed
-        feed.process()
+        session, feeds = self.session, self.feeds
+        feeds.process()
         for venue in self.venues:
             venue.process()
-        settled_ns = min([feed.settled_ns(), *(venue.settled_ns() for venue in self.venues)])
+        settled_ns = min([feeds.settled_ns(), *(venue.settled_ns() for venue in self.venues)])
         if settled_ns > session.now_ns:
             session.advance(min(until_ns, settled_ns))
 
@@ -167,20 +186,20 @@ class LiveRun:
         if not self.venues:
             return
         self.session.begin_end()
-        clock = self.market.feed.clock
+        clock = self.feeds.clock
         for is_done, ask in ((_is_clean, LiveVenue.leave), (_is_checked, LiveVenue.check_left)):
             until_ns = clock.now_ns() + GRACE_NS
             for venue in self.venues:
                 ask(venue)
             while clock.now_ns() < until_ns and not all(is_done(venue) for venue in self.venues):
                 self.turn(NEVER)
-                await self.market.feed.wait(self.patience())
+                await self.feeds.wait(self.patience())
         self.turn(NEVER)
 
     def patience(self) -> float:
         """Return how many seconds may pass until a live venue wants to be looked at."""
         due_ns = min((venue.deadline_ns for venue in self.venues), default=NEVER)
-        return min(LONGEST_WAIT, max(0.0, (due_ns - self.market.feed.clock.now_ns()) / 1e9))
+        return min(LONGEST_WAIT, max(0.0, (due_ns - self.feeds.clock.now_ns()) / 1e9))
 
     def _tell(self) -> None:
         if self.watcher is not None:
@@ -194,26 +213,26 @@ class LiveRun:
 
     def look_for_crossed(self) -> None:
         """Ask anew for books that the pipeline has found bad, such as one that stays crossed."""
-        feed = self.market.feed.session
         now_ns = self.session.now_ns
         for view in self.session.wired.views:
-            symbol = view.instrument.symbol
-            book = feed.adapter.books.get(symbol)
+            feed = self.feeds.of(view.instrument)
+            symbol, name = view.instrument.symbol, view.instrument.name
+            book = feed.session.adapter.books.get(symbol)
             if book is None or book.state is not BookState.SYNCHRONISED or view.book.status == BOOK_GOOD:
-                self._bad_since.pop(symbol, None)
-                if view.is_book_good and self._depth.is_used_up(symbol, view.book):
-                    feed.resync(symbol, self.market.feed.clock.now_ns(), is_thin=True)
-            elif now_ns - self._bad_since.setdefault(symbol, now_ns) >= CROSSED_NS:
-                del self._bad_since[symbol]
-                feed.resync(symbol, self.market.feed.clock.now_ns())
+                self._bad_since.pop(name, None)
+                if view.is_book_good and self._depth.is_used_up(name, view.book):
+                    feed.resync(symbol, is_thin=True)
+            elif now_ns - self._bad_since.setdefault(name, now_ns) >= CROSSED_NS:
+                del self._bad_since[name]
+                feed.resync(symbol)
 
     def report(self) -> dict[str, Any]:
-        """Return how the feed stands, by its name."""
-        return {self.name: self.market.feed.report()}
+        """Return how the feeds stand, by their names."""
+        return self.feeds.report()
 
     def flush(self) -> None:
         """Hand rows and record to the system: a kill takes away what came since, and nothing before."""
-        writer = self.market.source.writer
+        writer = self.feeds.source.writer
         if writer is not None:
             writer.flush()
         self.session.recorder.flush()

@@ -91,8 +91,10 @@ class Session:
         sample_ns = sampling(span_ns) if span_ns else int(config.run.sample)
         self.wired: Wired = assemble(config, plugins, tape, self.recorder, sample_ns, live, to_ns=to_ns)
         if tape is not None:
-            (feed,) = config.feeds.values()
-            require_books(tape, self.wired.views, feed.where)
+            feeds = self.wired.market.feeds
+            for name, table in config.feeds.items():
+                own = [view for view in self.wired.views if not feeds or feeds[view.instrument_id] == name]
+                require_books(tape, own, table.where)
         if folder is not None:  # only now: a config that cannot be wired leaves nothing behind
             inputs = None
             folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from quotewright.config.model import RunTable
 from quotewright.errors import ConfigError
 from quotewright.live.market import live_adapter, put_together
 from quotewright.live.settings import LiveSettings
+from quotewright.live.several import LiveFeeds
 from quotewright.live.venue import LiveVenue
 from quotewright.live.venue_feed import resolved_feed
 from quotewright.runtime.paper_live import LiveRun
@@ -109,7 +110,7 @@ class World:
         self.recorder = WorldRecorder()
         with keys_in_environment(self.town.key.key, self.town.key.secret):
             self.session = Session("chaos", config, ground.plugins, live=self.live.market, recorder=self.recorder)
-        self.turns = LiveRun(self.session, self.live, table.name, None, None)
+        self.turns = LiveRun(self.session, LiveFeeds({table.name: self.live}), None, None)
         self.venues = self.turns.venues
         for venue in self.venues:
             timeout_ns = int(venue.settings.request_timeout)
