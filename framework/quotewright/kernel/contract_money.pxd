@@ -1,4 +1,9 @@
+cimport cython
+
 cdef long long NEVER
+
+@cython.locals(whole=object, rest=object, twice=object)
+cpdef object divided(object numerator, object denominator)
 
 cdef class ContractMoney:
     cdef readonly bint is_inverse
@@ -19,3 +24,6 @@ cdef class ContractMoney:
     cdef readonly long long expiry_ns
     cdef readonly object strike
     cdef readonly bint is_put
+    cpdef object worth(self, object size_steps, object price_steps)
+    cpdef object worth_at(self, object size_steps, object mid2)
+    cpdef object notional(self, object size_steps, object price_steps)

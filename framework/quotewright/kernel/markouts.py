@@ -60,9 +60,12 @@ class Markouts:
             worth = contract.worth(size, price_ticks * contract.tick_steps)
             spread = contract.worth_at(size, mid2) - worth
             value = abs(worth)
-        for queue, horizon_ns in zip(self.queues, self.horizons_ns, strict=True):
-            queue.append((now_ns + horizon_ns, side, mid2, size, spread, value))
-            self.next_ns = min(self.next_ns, now_ns + horizon_ns)
+        for which in range(len(self.queues)):
+            queue = self.queues[which]
+            due_ns = now_ns + self.horizons_ns[which]
+            queue.append((due_ns, side, mid2, size, spread, value))
+            if due_ns < self.next_ns:
+                self.next_ns = due_ns
 
     def catch_up(self, now_ns: int, mid2: int) -> bool:
         """Settle what fell due at or before *now_ns* with the mid that was known until now."""

@@ -44,6 +44,8 @@ cdef class OrderManager:
     cpdef bint cancelling(self, Order order) except -1
     @cython.locals(before=cython.longlong)
     cpdef bint amending(self, Order order, long long price_ticks, long long quantity_lots) except -1
+    @cython.locals(order=Order, before=cython.longlong, was_live=cython.bint, is_amend=cython.bint)
+    cpdef Order on_report(self, object report, long long now_ns)
     cpdef bint count(self, Order order, long long change) except -1
     @cython.locals(number=cython.longlong)
     cpdef bint retire(self, Order order) except -1

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from quotewright.kernel.view import View
     from quotewright.model.orders import Report
 
+ANSWERS = (Accepted, Canceled)
+"""What most commands are answered by, and nothing follows from it but the order's state."""
 KEPT_ENDED = 4096
 """How many ended orders are remembered, so that a late fill finds its order."""
 
@@ -144,7 +146,13 @@ class OrderManager:
             return None
         before = order.open_lots()
         was_live = order.is_live()
-        if isinstance(report, Fill):
+        if isinstance(report, Accepted):
+            if order.state == PENDING_NEW or order.state == UNKNOWN:
+                order.state = OPEN
+        elif isinstance(report, Canceled):
+            if was_live:
+                order.state = CANCELED
+        elif isinstance(report, Fill):
             if report.fill_id in order.fill_ids:
                 self.duplicate_fills += 1
                 return None
@@ -156,16 +164,10 @@ class OrderManager:
                 self.overfills += 1
             if order.filled_lots >= max(order.quantity_lots, order.amend_quantity_lots):
                 order.state = FILLED
-        elif isinstance(report, Accepted):
-            if order.state == PENDING_NEW or order.state == UNKNOWN:
-                order.state = OPEN
         elif isinstance(report, Rejected):
             if was_live:
                 order.state = REJECTED
             self.rejects[report.reason] = self.rejects.get(report.reason, 0) + 1
-        elif isinstance(report, Canceled):
-            if was_live:
-                order.state = CANCELED
         elif isinstance(report, Amended):
             order.price_ticks = report.price_ticks
             order.quantity_lots = report.quantity_lots

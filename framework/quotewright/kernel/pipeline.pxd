@@ -46,7 +46,7 @@ cdef class Pipeline:
     cpdef bint cancel_off_grid(self, View view) except -1
     @cython.locals(desk=Desk)
     cpdef Desk desk_of(self, Order order)
-    @cython.locals(view=View, filled=list, venue=Venue, report=object, order=Order, desk=Desk, waiter=Desk)
+    @cython.locals(view=View, filled=list, venue=Venue, report=object, is_answer=cython.bint, order=Order, desk=Desk, waiter=Desk)
     cpdef bint take_reports(self, long long now_ns) except -1
     @cython.locals(desk=Desk)
     cpdef bint reach(self, Venue venue, bint is_good, list woken) except -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import replace
 
 from quotewright.kernel.codes import (
     BUY,
@@ -26,7 +26,7 @@ from quotewright.kernel.codes import (
 )
 from quotewright.kernel.desk import RULE, SAMPLE, STRATEGY, Desk, Timer, share_instruments
 from quotewright.kernel.operating import change, flatten
-from quotewright.kernel.orders import Order, OrderManager, cancel_of
+from quotewright.kernel.orders import ANSWERS, Order, OrderManager, cancel_of
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rules import Refusal, RiskRule
 from quotewright.kernel.source import RowSource
@@ -229,7 +229,8 @@ class Pipeline:
         filled: list[Desk] = []
         for venue in self.venues:
             for report in venue.take_reports(now_ns):
-                if isinstance(report, VenueState | Payment):
+                is_answer = type(report) in ANSWERS  # the commonest: nothing more is asked of them
+                if not is_answer and isinstance(report, VenueState | Payment):
                     self.recorder.on_report(now_ns, self.rows_consumed, report, None)
                     if isinstance(report, VenueState):
                         self.reach(venue, report.is_good, filled)
@@ -250,7 +251,7 @@ class Pipeline:
                     continue
                 view = order.view
                 desk = self.desk_of(order)
-                if isinstance(report, Fill):
+                if not is_answer and isinstance(report, Fill):
                     self.book_fill(report, order, view, desk)
                     if desk is not None and desk.on_fill and desk not in filled:
                         filled.append(desk)
@@ -417,7 +418,7 @@ class Pipeline:
             if command.strategy in ("", desk.name):
                 if desk.is_cut_off or desk.is_waiting or self.is_stopping:
                     return False
-                named = msgspec.structs.replace(command, instrument=view.instrument_id, strategy=desk.name)
+                named = replace(command, instrument=view.instrument_id, strategy=desk.name)
                 return self.send(named, view, desk.venue, -1, rule.name)
         return False
 
@@ -463,17 +464,7 @@ class Pipeline:
         """Count *command* as sent, record it, and hand it to its venue."""
         view.now_ns = self.now_ns
         if isinstance(command, NewOrder):
-            command = NewOrder(
-                order_number=self.manager.next_number,
-                instrument=command.instrument,
-                side=command.side,
-                price_ticks=command.price_ticks,
-                quantity_lots=command.quantity_lots,
-                time_in_force=command.time_in_force,
-                post_only=command.post_only,
-                reduce_only=command.reduce_only,
-                strategy=command.strategy,
-            )
+            command = replace(command, order_number=self.manager.next_number)
             self.manager.next_number += 1
             self.manager.register(command, view, self.now_ns, level).rule = rule
             view.order_count += 1

@@ -6,6 +6,8 @@ from quotewright.kernel.view cimport View
 cdef int BUY, SELL, OPEN, PENDING_CANCEL, UNKNOWN, IOC
 cdef long long MAX_STEPS
 
+cpdef object new_order(View view, int side, object price_ticks, object quantity_lots, str strategy, int time_in_force, bint post_only)
+
 cdef class QuoteManager:
     cdef public long long requote_ticks
     cdef public long long requote_fraction_ppm

@@ -85,7 +85,7 @@ class RiskGate:
 
     def verdict(self, command: Command, view: View) -> Refusal | None:
         """Return why *command* must not leave, or None."""
-        if isinstance(command, CancelOrder):
+        if type(command) is not NewOrder and isinstance(command, CancelOrder):
             return None
         state = self.state
         holder = self.held_by

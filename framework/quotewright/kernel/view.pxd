@@ -70,6 +70,15 @@ cdef class View:
     @cython.locals(kind=cython.longlong, is_book=cython.bint, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
     cpdef bint takes_orders(self) except -1
+    cpdef double mid_ticks(self) except? -1
+    cpdef long long best_bid_ticks(self) except? -1
+    cpdef long long best_offer_ticks(self) except? -1
+    cpdef int command_side(self, object command) except? -1
+    cpdef object added_lots(self, object command)
+    cpdef object worst_case_lots(self, object command)
+    @cython.locals(position=cython.longlong)
+    cpdef bint is_reduced_by(self, object command) except -1
+    cpdef object notional(self, object price_ticks, object quantity_lots)
     @cython.locals(signal=Signal)
     cpdef bint on_trade(self, long long event_ns, int side, long long price, long long size) except -1
     @cython.locals(signal=Signal)

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from quotewright.kernel.codes import BUY
+from quotewright.kernel.counts import own_quotes
 from quotewright.kernel.portfolio import money
 from quotewright.model.orders import CancelOrder, Fill, NewOrder
 from quotewright.runtime.scorecard import Scorecard
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 4096
 MOST_FILLS = 100_000
 MOST_REFUSALS_TOLD = 200
+MOST_PENDING = 64
+"""How many commands of a run without an input log wait for each other to be written: about what a file buffers."""
 
 SAMPLE_COLUMNS = (
     "time_ns",
@@ -52,9 +55,19 @@ class Samples:
     """Points in time of one instrument, at most :data:`MOST_SAMPLES`: when full, every second one is dropped."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, array[Any]] = {name: array("d" if name in _FLOATS else "q") for name in SAMPLE_COLUMNS}
+        self._columns: dict[str, array[Any]] = {name: array("d" if name in _FLOATS else "q") for name in SAMPLE_COLUMNS}
+        self._newest: list[Sequence[float]] = []
+        self._count = 0
         self.every = 1
         self._skip = 0
+
+    @property
+    def columns(self) -> dict[str, array[Any]]:
+        """The points kept, column by column."""
+        for column, values in zip(self._columns.values(), zip(*self._newest, strict=True), strict=bool(self._newest)):
+            column.extend(values)
+        self._newest.clear()
+        return self._columns
 
     def add(self, values: Sequence[float]) -> None:
         """Keep one point, or pass it over while only every n-th one is kept."""
@@ -62,11 +75,12 @@ class Samples:
             self._skip -= 1
             return
         self._skip = self.every - 1
-        for column, value in zip(self.columns.values(), values, strict=True):
-            column.append(value)
-        if len(self.columns["time_ns"]) >= MOST_SAMPLES:
+        self._newest.append(values)
+        self._count += 1
+        if self._count >= MOST_SAMPLES:
             for name, column in self.columns.items():
-                self.columns[name] = column[::2]
+                self._columns[name] = column[::2]
+            self._count = len(self._columns["time_ns"])
             self._skip = self.every - 1  # the newest one was dropped
             self.every *= 2
 
@@ -98,6 +112,7 @@ class RunRecorder:
         self.lost: OSError | None = None
         self._digest = hashlib.sha256()
         self._encoder = msgspec.json.Encoder()
+        self._pending: list[tuple[int, Command]] = []
         self._orders_file: IO[bytes] | None = None
         self._fills_file: IO[str] | None = None
 
@@ -119,12 +134,12 @@ class RunRecorder:
         self.fills = {name: array("q") for name in ("instrument", *FILL_COLUMNS)}
 
     def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
-        line = self._encoder.encode((now_ns, command)) + b"\n"
-        self._digest.update(line)
-        if self._orders_file is not None:
-            self._write(self._orders_file.write, line)
+        self._pending.append((now_ns, command))
         if self.inputs is not None:
+            self._settle()
             self._write(self.inputs.intent, now_ns, rows, command)
+        elif len(self._pending) >= MOST_PENDING:
+            self._settle()
         if self.lost is not None and not isinstance(command, CancelOrder):
             raise self.lost  # cancels still leave, an order that is on no record does not
         card = self.scorecards.get(command.instrument)
@@ -233,22 +248,35 @@ class RunRecorder:
 
     @property
     def order_log_sha256(self) -> str:
+        self._settle()
         return self._digest.hexdigest()
 
     def flush(self) -> None:
         """Hand what was written to the system, so that a kill does not take it away."""
+        self._settle()
         for file in (self._orders_file, self._fills_file, self.inputs):
             if file is not None and self.lost is None:
                 self._write(file.flush)
 
     def close(self) -> None:
         """Flush and close what is on disk, and write the samples beside it."""
+        self._settle()
         files = [file for file in (self._orders_file, self._fills_file, self.inputs) if file is not None]
         self._orders_file = self._fills_file = self.inputs = None
         for file in files:
             self._write(file.close)
         if self.folder is not None and self.lost is None:
             self._write(save_samples, self.folder / "samples.npz", self)
+
+    def _settle(self) -> None:
+        """Write the commands that are not in the order log yet."""
+        if not self._pending:
+            return
+        lines = self._encoder.encode_lines(self._pending)
+        self._pending.clear()
+        self._digest.update(lines)
+        if self._orders_file is not None:
+            self._write(self._orders_file.write, lines)
 
     def _write(self, write: Callable[..., object], *values: object) -> None:
         """Write something; if the disk does not take it, nothing more is written and the run is asked to end."""
@@ -262,18 +290,6 @@ class RunRecorder:
             self.close()
             if self.on_loss is not None:
                 self.on_loss()
-
-
-def own_quotes(view: View) -> tuple[int, int]:
-    """Return our best live bid and offer in ticks, 0 for none."""
-    bid = 0
-    offer = 0
-    for order in view.live:
-        if order.side == BUY:
-            bid = max(bid, order.price_ticks)
-        elif offer == 0 or order.price_ticks < offer:
-            offer = order.price_ticks
-    return bid, offer
 
 
 def save_samples(path: Path, recorder: RunRecorder) -> None:

@@ -1,82 +1,25 @@
-"""What a market maker is judged by, counted while a run goes on: how quotes stood, what became of orders, inventory.
+"""What a market maker is judged by: how quotes stood, what became of orders, inventory.
 
-Nothing here is asked per row: quotes and inventory are looked at when the run samples, orders when they are sent or
-filled. Definitions stand in ``docs/money.md``.
+:mod:`quotewright.kernel.counts` counts while a run goes on, here it is told. Definitions stand in ``docs/money.md``.
 """
 
 from __future__ import annotations
 
 import math
-from array import array
 from typing import TYPE_CHECKING, Any
 
-from quotewright.kernel.codes import BUY
-from quotewright.model.orders import AmendOrder, CancelOrder, NewOrder
+from quotewright.kernel.counts import WITHIN_BPS, WITHIN_TICKS, InventoryCounts, OrderCounts, QuoteCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quotewright.kernel.orders import Order
-    from quotewright.kernel.view import View
-    from quotewright.model.orders import Command, Fill
-
-WITHIN_TICKS = (0, 1, 2, 5, 10, 20, 50, 100)
-WITHIN_BPS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
-"""Distances from the touch within which the share of time is told."""
 SIZE_SHARES = (25, 50, 75, 100)
 """Shares, in percent, of the largest two-sided size of the run."""
 TIMES_TO_FILL_NS = tuple(int(seconds * 1e9) for seconds in (0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300))
-MOST_TIMES = 100_000
 
 
-class QuoteStatistics:
+class QuoteStatistics(QuoteCounts):
     """How a strategy's quotes stood at the sample times: shares of the samples, distances to the touch, spreads."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self.stale = 0
-        self.quoting = [0, 0]
-        self.at_touch = [0, 0]
-        self.two_sided = 0
-        self.distance_ticks = [0.0, 0.0]
-        self.within = [[0, 0, 0] for _ in (*WITHIN_TICKS, *WITHIN_BPS)]
-        self.sizes: dict[int, int] = {}
-        self.market_spread_bps = 0.0
-        self.own_spread_bps = 0.0
-        self.good = 0
-
-    def add(self, view: View, own_bid: int, own_offer: int) -> None:
-        """Count one sample; own quotes in ticks, 0 for none."""
-        self.samples += 1
-        if not view.is_book_good:
-            self.stale += 1
-            return
-        bid, offer = view.best_bid_ticks(), view.best_offer_ticks()
-        mid = view.mid_ticks()
-        if mid > 0:
-            self.good += 1
-            self.market_spread_bps += (view.book.best_offer - view.book.best_bid) / view.tick_steps / mid * 10_000
-        if own_bid:
-            self.quoting[0] += 1
-            self.distance_ticks[0] += bid - own_bid
-            self.at_touch[0] += own_bid >= bid
-        if own_offer:
-            self.quoting[1] += 1
-            self.distance_ticks[1] += own_offer - offer
-            self.at_touch[1] += own_offer <= offer
-        limits = (*WITHIN_TICKS, *(distance * mid / 10_000 for distance in WITHIN_BPS))
-        for ticks, counts in zip(limits, self.within, strict=True):
-            near = own_bid > 0 and bid - own_bid <= ticks
-            far = own_offer > 0 and own_offer - offer <= ticks
-            counts[0] += near
-            counts[1] += far
-            counts[2] += near and far
-        if own_bid and own_offer:
-            self.two_sided += 1
-            if mid > 0:
-                self.own_spread_bps += (own_offer - own_bid) / mid * 10_000
-            lots = min(_open_lots(view))
-            self.sizes[_rounded(lots)] = self.sizes.get(_rounded(lots), 0) + 1
 
     def summary(self) -> dict[str, Any]:
         """Return the figures; shares are of all samples, distances and spreads means over the samples that have one."""
@@ -118,59 +61,8 @@ def _within(unit: str, limits: Sequence[float], counts: list[list[int]], count: 
     ]
 
 
-def _rounded(lots: int) -> int:
-    """Return *lots* rounded down to three digits, so that there are never many different ones."""
-    step = 1
-    while lots >= 1000 * step:
-        step *= 10
-    return lots // step * step
-
-
-def _open_lots(view: View) -> tuple[int, int]:
-    """Return the open quantity of our bids and of our offers."""
-    bids = offers = 0
-    for order in view.live:
-        if order.side == BUY:
-            bids += order.open_lots()
-        else:
-            offers += order.open_lots()
-    return bids, offers
-
-
-class OrderStatistics:
+class OrderStatistics(OrderCounts):
     """What became of the orders on one instrument: how many, how much of them was filled, and how soon."""
-
-    def __init__(self) -> None:
-        self.placed = 0
-        self.cancelled = 0
-        self.amended = 0
-        self.ordered_lots = 0
-        self.filled_lots = 0
-        self.fills = 0
-        self.filled_orders = 0
-        self.times_ns: array[int] = array("q")
-
-    def on_command(self, command: Command, view: View) -> None:
-        """Count a command that leaves."""
-        if isinstance(command, NewOrder):
-            self.placed += 1
-            self.ordered_lots += command.quantity_lots
-        elif isinstance(command, CancelOrder):
-            self.cancelled += 1
-        elif isinstance(command, AmendOrder):
-            self.amended += 1
-            order = view.order(command.order_number)
-            if order is not None:
-                self.ordered_lots += max(0, command.quantity_lots - order.quantity_lots)
-
-    def on_fill(self, now_ns: int, report: Fill, order: Order) -> None:
-        """Count a fill after its order has booked it."""
-        self.fills += 1
-        self.filled_lots += report.quantity_lots
-        if order.filled_lots == report.quantity_lots:
-            self.filled_orders += 1
-            if report.is_maker and len(self.times_ns) < MOST_TIMES:
-                self.times_ns.append(now_ns - order.sent_ns)
 
     def summary(self) -> dict[str, Any]:
         """Return the figures; ratios are None where nothing was counted below the line."""
@@ -212,35 +104,8 @@ def _at(ordered_ns: list[int], percent: int) -> float | None:
     return ordered_ns[min(len(ordered_ns) - 1, len(ordered_ns) * percent // 100)] / 1e9
 
 
-class InventoryStatistics:
+class InventoryStatistics(InventoryCounts):
     """How the position lived, from what it was at the sample times."""
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self.absolute_lots = 0
-        self.largest_lots = 0
-        self.long = 0
-        self.short = 0
-        self.squares = 0
-        self.products = 0
-        self.last_lots = 0
-        self.first_ns = 0
-        self.last_ns = 0
-
-    def add(self, now_ns: int, lots: int) -> None:
-        """Count one sample."""
-        if self.samples:
-            self.squares += self.last_lots * self.last_lots
-            self.products += self.last_lots * lots
-        else:
-            self.first_ns = now_ns
-        self.samples += 1
-        self.absolute_lots += abs(lots)
-        self.largest_lots = max(self.largest_lots, abs(lots))
-        self.long += lots > 0
-        self.short += lots < 0
-        self.last_lots = lots
-        self.last_ns = now_ns
 
     def summary(self, traded_lots: int) -> dict[str, Any]:
         """Return the figures; *traded_lots* is what was bought and sold."""
@@ -252,8 +117,8 @@ class InventoryStatistics:
         return {
             "mean_lots": mean,
             "largest_lots": self.largest_lots,
-            "long_share": self.long / count,
-            "short_share": self.short / count,
+            "long_share": self.long_samples / count,
+            "short_share": self.short_samples / count,
             "half_life_seconds": -math.log(2) / math.log(kept) * step if 0 < kept < 1 else None,
             "holding_seconds": 2 * mean * seconds / traded_lots if traded_lots else None,
         }

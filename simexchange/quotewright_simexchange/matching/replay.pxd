@@ -1,5 +1,6 @@
 cimport cython
 from quotewright.kernel.rows cimport Rows
+from quotewright_simexchange.matching.replay_market cimport Market, OwnOrder
 from quotewright_simexchange.matching.replay_orders cimport OrderReplay
 
 cdef int BUY, FOK, GTC, IOC, TAKEN
@@ -49,3 +50,30 @@ cdef class ReplayVenue(OrderReplay):
     cpdef bint take_rows(self, long long limit_ns) except -1
     @cython.locals(row=cython.longlong)
     cpdef bint find_next(self) except -1
+    @cython.locals(position=cython.longlong, is_short=cython.bint)
+    cpdef bint fill(self, Market market, OwnOrder order, long long price_ticks, long long lots, int kind, long long now_ns) except -1
+    @cython.locals(rate=tuple, price=object)
+    cpdef object fee(self, Market market, object price_ticks, object lots, bint is_maker)
+    @cython.locals(ahead=cython.longlong, places=object)
+    cpdef bint keep_place(self, OwnOrder order) except -1
+    cpdef bint leave(self, Market market, OwnOrder order) except -1
+    cpdef bint end(self, Market market, OwnOrder order, str reason, long long now_ns) except -1
+    @cython.locals(arrival=cython.longlong)
+    cpdef bint send(self, object command, long long arrival_ns) except -1
+    @cython.locals(known=cython.longlong)
+    cpdef long long known_at(self, long long venue_ns, object number) except? -1
+    @cython.locals(reports=list, receive_ns=cython.longlong)
+    cpdef bint report(self, object report) except -1
+    @cython.locals(now=cython.longlong, order=OwnOrder, market=Market, reason=str, text=str)
+    cpdef bint take_command(self) except -1
+    cpdef bint was_accepted(self, object number) except -1
+    cpdef bint remember(self, object number) except -1
+    @cython.locals(market=Market, is_market=cython.bint, reason=str)
+    cpdef tuple check_new(self, object command)
+    @cython.locals(instrument=object, size=object, price=object)
+    cpdef str check_size(self, Market market, object price_ticks, object quantity_lots, bint is_market)
+    cpdef bint is_crossing(self, Market market, int side, object price) except -1
+    @cython.locals(market=Market, price=object, order=OwnOrder)
+    cpdef bint place(self, object command, long long now_ns) except -1
+    @cython.locals(taken=dict, before=cython.longlong)
+    cpdef bint take(self, Market market, OwnOrder order, long long now_ns) except -1

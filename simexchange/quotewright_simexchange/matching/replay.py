@@ -383,8 +383,13 @@ class ReplayVenue(OrderReplay):
     def report(self, report: Report) -> bool:
         """Send *report* on its way."""
         self.report_count += 1
-        insort(self.reports, (report.receive_ns, self.report_count, report))
-        self.next_report_ns = self.reports[0][0]
+        reports = self.reports
+        receive_ns = report.receive_ns
+        if reports and reports[len(reports) - 1][0] > receive_ns:
+            insort(reports, (receive_ns, self.report_count, report))
+        else:
+            reports.append((receive_ns, self.report_count, report))
+        self.next_report_ns = reports[0][0]
         return True
 
     def refuse(self, command: Command, reason: str, event_ns: int, receive_ns: int, text: str = "") -> bool:

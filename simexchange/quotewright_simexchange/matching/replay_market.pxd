@@ -54,6 +54,11 @@ cdef class Market:
     cdef public long long underlying
     cdef public object money
     cdef public str trouble
+    cpdef list opposite(self, int side, object limit)
+    @cython.locals(levels=list, book=BookModel, displayed=cython.longlong, place=cython.Py_ssize_t, level=OwnLevel)
+    cpdef bint rest(self, OwnOrder order) except -1
+    @cython.locals(levels=list, level=OwnLevel)
+    cpdef bint unrest(self, OwnOrder order) except -1
     @cython.locals(taken=dict)
     cpdef bint refresh(self, int side, long long price) except -1
     @cython.locals(bids=list, offers=list, has_taken=cython.bint, lowest=cython.longlong, highest=cython.longlong, level=OwnLevel)
