@@ -1,0 +1,63 @@
+"""The quick pass over a tape against the checks that say what is wrong: they agree on every tape."""
+
+import numpy as np
+import pytest
+
+from quotewright.errors import InputError
+from quotewright.kernel import causal
+from quotewright.kernel.causal import CausalCheck
+from quotewright.tape.tape import MemoryTape
+from tests.framework.tape.generated import INSTRUMENTS, filled_buffer, random_rows
+
+FIELDS = ("event_ns", "receive_ns", "instrument", "flags", "order", "none")
+
+
+def damaged(seed: int) -> MemoryTape:
+    """Return a tape of a few hundred rows with one value or two entries of its order changed, or nothing."""
+    draw = np.random.default_rng(seed)
+    rows = random_rows(300)
+    field = FIELDS[seed % len(FIELDS)]
+    at = int(draw.integers(300))
+    if field in ("event_ns", "receive_ns"):
+        rows[field][at] += int(draw.integers(-3, 4)) * 10 ** int(draw.integers(0, 10))
+    elif field == "instrument":
+        rows[field][at] = [0, 1, 2, 2**31 - 1][int(draw.integers(4))]
+    elif field == "flags":
+        rows[field][-1] &= ~1 & 0xFFFF if draw.integers(2) else 0xFFFF
+    tape = MemoryTape(INSTRUMENTS, filled_buffer(rows))
+    if field == "order":
+        order = np.array(tape.event_order)
+        other = int(draw.integers(300))
+        order[at] = [order[other], -1, 300, order[at], 10**12][int(draw.integers(5))]
+        tape.event_order = memoryview(order)
+    return tape
+
+
+def is_refused(tape: MemoryTape) -> bool:
+    try:
+        tape._check_rows()
+        tape._check_event_order()
+    except InputError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("block", [1, 7, 300])
+def test_the_quick_pass_and_the_checks_agree(block, monkeypatch):
+    monkeypatch.setattr(causal, "IS_COMPILED", True)
+    monkeypatch.setattr("quotewright.tape.tape.BLOCK_ROWS", block)
+    outcomes = set()
+    for seed in range(180):
+        tape = damaged(seed)
+        refused = is_refused(tape)
+        assert tape._is_in_order() != refused, seed
+        outcomes.add((FIELDS[seed % len(FIELDS)], refused))
+    assert {field for field, refused in outcomes if refused} == set(FIELDS) - {"none"}
+    assert ("none", False) in outcomes
+
+
+def test_a_tape_without_rows_is_in_order(monkeypatch):
+    monkeypatch.setattr(causal, "IS_COMPILED", True)
+    tape = MemoryTape(INSTRUMENTS, filled_buffer(random_rows(0)))
+    assert tape._is_in_order()
+    assert CausalCheck(tape.rows, tape.event_order, 2).holds(0, 0)
