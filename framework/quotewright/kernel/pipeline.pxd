@@ -36,7 +36,7 @@ cdef class Pipeline:
     cpdef bint lay_timers(self) except -1
     @cython.locals(source=RowSource, taken=cython.longlong, limit=cython.longlong, receive=cython.longlong, horizon=cython.longlong, due=cython.longlong, venue=Venue, known=cython.longlong)
     cpdef long long advance(self, long long until_ns, long long most_messages) except -1
-    @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong, view=View, desk=Desk)
+    @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong, word=cython.longlong, view=View, desk=Desk)
     cpdef bint take_message(self, RowSource source, long long receive_ns) except -1
     @cython.locals(desk=Desk)
     cpdef bint goodness(self, View view) except -1

@@ -146,13 +146,12 @@ class Pipeline:
         """Apply the message at the head of the source and wake whom it concerns."""
         rows = source.rows
         first = source.first
-        last = first
         end = source.last
-        while last < end and not rows.words[last * 6 + 5] & LAST_BIT:
+        last = first + 1
+        word = first * 6 + 5
+        while last < end and not rows.words[word] & LAST_BIT:
             last += 1
-        last += 1
-        if last > end:
-            last = end
+            word += 6
         source.first = last
         self.now_ns = receive_ns
         self.rows_consumed += last - first

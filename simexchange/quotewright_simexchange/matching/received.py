@@ -59,13 +59,12 @@ class ReceivedMarket(ReplayVenue):
     def take_rows(self, limit_ns: int) -> bool:
         """Take messages received at or before *limit_ns*, until one makes a report known before the next."""
         rows = self.rows
-        words = rows.words
         count = rows.count
         at = self.cursor
         now = self.next_row_ns
         while True:
             last = at + 1
-            while last < count and not words[last * ROW_WORDS - 1] & LAST_BIT:
+            while last < count and not rows.words[last * ROW_WORDS - 1] & LAST_BIT:
                 last += 1
             self.now_ns = now
             self.take_message(rows, at, last, now)
@@ -73,7 +72,7 @@ class ReceivedMarket(ReplayVenue):
             if at >= count:
                 now = NEVER
                 break
-            now = words[at * ROW_WORDS + RECEIVE]
+            now = rows.words[at * ROW_WORDS + RECEIVE]
             if now > limit_ns or now > self.next_report_ns:
                 break
         self.cursor = at
