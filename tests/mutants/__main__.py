@@ -1,9 +1,9 @@
 """``python -m tests.mutants [NUMBER|AREA|GROUP…]``: plant bugs one by one, and see that the tests notice.
 
-Two groups: ``feed`` takes the handlers of faults out of the live feed (``table.py``), ``simulator`` plants bugs in the
-matching core, its money, the replay venue and the exchange around them (``simulator/*.txt``). Works in temporary copies
-of the tree with interpreted kernels; exit 1 unless every mutant is killed, and before that unless the tests pass
-without any. Offline.
+Three groups: ``feed`` takes the handlers of faults out of the live feed (``table.py``), ``simulator`` plants bugs in
+the matching core, its money, the replay venue and the exchange around them (``simulator/*.txt``), ``risk`` in the risk
+rules and their gate (``risk/*.txt``). Works in temporary copies of the tree with interpreted kernels; exit 1 unless
+every mutant is killed, and before that unless the tests pass without any. Offline.
 """
 
 from __future__ import annotations
@@ -32,10 +32,13 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.so", "*.pyd", "*.c", "compil
 FEED: Final = table.MUTANTS
 GROUPS: Final[dict[str, dict[str, list[Mutant]]]] = {
     "feed": FEED,
-    "simulator": {
-        number: mutants
-        for path in sorted((Path(__file__).parent / "simulator").glob("*.txt"))
-        for number, mutants in read(path).items()
+    **{
+        group: {
+            number: mutants
+            for path in sorted((Path(__file__).parent / group).glob("*.txt"))
+            for number, mutants in read(path).items()
+        }
+        for group in ("simulator", "risk")
     },
 }
 ROWS: Final = {number: mutants for group in GROUPS.values() for number, mutants in group.items()}

@@ -40,7 +40,7 @@ class PositionLimit(Reading):
         breach = STATES["cancel_all" if keys.get("liquidate") else keys["on_breach"]]
         for which in range(2) if at is None else [at]:
             held, limit = abs(world.position(which)), world.as_lots(keys["limit"], which)
-            stays = held >= limit if not keys.get("liquidate") else held > limit
+            stays = held and held >= limit if not keys.get("liquidate") else held > limit
             if held > limit or (self.beyond.get(which) and stays):
                 self.beyond[which] = True
                 state = breach

@@ -30,11 +30,11 @@ def sent(floor, side, lots, price=20_000, which=0, strategy="mm"):
     return floor.pipeline.manager.next_number - 1
 
 
-def filled(floor, side, lots, price=20_000, which=0, strategy="mm", fill_id=""):
+def filled(floor, side, lots, price=20_000, which=0, strategy="mm", fee=0):
     number = sent(floor, side, lots, price, which, strategy)
     floor.report(
-        Fill, number, fill_id=fill_id or f"of {number}", price_ticks=price, quantity_lots=lots, leaves_lots=0,
-        is_maker=True, fee=0, fee_currency="USDT",
+        Fill, number, fill_id=f"of {number}", price_ticks=price, quantity_lots=lots, leaves_lots=0,
+        is_maker=True, fee=fee * 10**18, fee_currency="USDT",
     )  # fmt: skip
 
 

@@ -129,6 +129,23 @@ STORIES = {
             ("91s",     "resume",      NORMAL),
             ("92s",     "",            REDUCE_ONLY),
         ]),
+    "a stop that only the operator ends outlasts the day": (
+        [("daily_loss", {"limit": "500 USDT", "reset": "12:01 UTC"})], [
+            ("0s",      "buy 1.0",     NORMAL),
+            ("1s",      "price 500",   HALT),
+            ("60s",     "",            HALT),
+            ("61s",     "resume",      NORMAL),
+        ]),
+    "readings that are to confirm a loss have to be in a row": (
+        [SURE], [
+            ("0s",      "buy 1.0",     NORMAL),
+            ("1s",      "price 400",   WARNING),
+            ("2s",      "",            WARNING),
+            ("3s",      "price 1000",  NORMAL),
+            ("4s",      "price 400",   WARNING),
+            ("5s",      "",            WARNING),
+            ("6s",      "",            HALT),
+        ]),
     "one bad tick of equity latches nothing where three readings are asked for, and quotes do not grow meanwhile": (
         [SURE, DOUBT], [
             ("0s",      "buy 1.0",     NORMAL),
@@ -243,9 +260,10 @@ def test_d_09_one_bounded_order_at_a_time_brings_the_position_back():
         (order,) = [one for one in stage.view.live if one.rule]
         sizes.append(order.quantity_lots)
         assert (order.side, order.price_ticks) == (SELL, 9_950)
-        stage.wait(5_000_000_000)
+        stage.wait(300_000_000)
         assert [one.number for one in stage.view.live] == [order.number], "no second one while it is under way"
         stage.fill(order, order.quantity_lots)
+        assert not stage.view.live, "and none before the time of retry"
         stage.wait(1_000_000_000)
     assert sizes == [50, 50, 20]
     assert (stage.view.position_lots, stage.view.live, stage.state()) == (2000, [], WARNING)
