@@ -14,6 +14,7 @@ import pytest
 
 from quotewright.config.check import faults
 from quotewright.config.load import load_config
+from quotewright.errors import ConfigError
 from quotewright.kernel.codes import BID, GAP, LAST, LEVEL_DELETE, LEVEL_SET, OFFER, SNAPSHOT_BEGIN
 from quotewright.plugin.registry import PluginSet
 from quotewright.runtime.paper_live import live_feeds, paper_live
@@ -22,7 +23,7 @@ from quotewright.runtime.session import backtest
 from quotewright.runtime.terminal import draw_footer
 from quotewright.tape.tape import TapeFile
 from quotewright.testing.frames import Line
-from quotewright.testing.scripted import Peer
+from quotewright.testing.scripted import Answer, Asked, Peer
 from quotewright_plugins.exchanges.binance.frames import BinanceSession
 from quotewright_plugins.exchanges.okx.frames import OkxSession
 from tests.end_to_end.live_exchanges import Binance, Exchange, Okx
@@ -238,10 +239,18 @@ def run(plugins: PluginSet, tmp_path_factory: pytest.TempPathFactory) -> Any:
             okx.tell(okx.moved(40_020))
             yield lambda: recorder.orders >= seen["alone"] + 2 and len(arb.closed) == 2
             seen["is_good"] = {name: view.is_book_good for name, view in views.items()}
+            seen["feeds"] = session.feeds()
             binance.open()
             yield lambda: arb.open and views["binance"].is_book_good
             binance.tell(binance.moved(40_030))
             yield lambda: len(arb.closed) == 3
+            okx.moved(40_300)  # an update that never comes
+            okx.tell(okx.moved(40_020))
+            yield lambda: session.feeds()["okx"]["gaps"] and views["okx"].is_book_good
+            binance.tell(binance.moved(40_450))
+            yield lambda: arb.open
+            binance.tell(binance.moved(40_030))
+            yield lambda: len(arb.closed) == 4
             seen["is_told"] = True
 
         outcome = paper_live(config, plugins, PATIENCE, folder / "run", told_to(story))
@@ -296,6 +305,7 @@ def test_arbitrage_watches_one_coin_on_two_exchanges_and_finds_every_crossing_wh
         (binance, okx, "gone"),
         (okx, binance, "stale"),
         (okx, binance, "gone"),
+        (okx, binance, "gone"),
     ]
     assert records[0]["buy_price"] == 40_000.01
     assert records[0]["sell_price"] == 40_399.9
@@ -304,14 +314,16 @@ def test_arbitrage_watches_one_coin_on_two_exchanges_and_finds_every_crossing_wh
 def test_a_connection_that_is_lost_at_one_exchange_leaves_the_other_going(run: Any) -> None:
     _, outcome, folder, seen = run
     assert seen["is_good"] == {"binance": False, "okx": True}
-    feeds = outcome.summary["feeds"]
+    feeds = seen["feeds"]
     assert list(feeds) == ["okx", "binance"]  # as the config has them
-    assert (feeds["binance"]["gaps"], feeds["binance"]["resyncs"]) == (1, 1)
-    assert (feeds["okx"]["gaps"], feeds["okx"]["resyncs"]) == (0, 0)
-    assert feeds["okx"]["books"]["BTC-USDT"]["stale_ns"] == 0
-    assert feeds["binance"]["books"]["BTCUSDT"]["stale_ns"] > 0
+    assert (feeds["binance"]["gaps"], feeds["binance"]["resyncs"]) == (1, 0)
+    assert (feeds["okx"]["gaps"], feeds["okx"]["books"]["BTC-USDT"]["stale_ns"]) == (0, 0)
     assert [one["losses"] for one in feeds["okx"]["connections"]] == [0]
-    _, stale, _ = found(folder)
+    feeds = outcome.summary["feeds"]  # in the end; then it was OKX's turn to lose an update
+    assert [(one["gaps"], one["resyncs"]) for one in feeds.values()] == [(1, 1), (1, 1)]
+    assert [one["losses"] for one in feeds["okx"]["connections"]] == [0]
+    assert feeds["binance"]["books"]["BTCUSDT"]["stale_ns"] > 0
+    _, stale, *_ = found(folder)
     commands = [json.loads(line) for line in (folder / "orders.jsonl").read_text().splitlines()]
     with TapeFile.open(folder / "tape") as tape:
         rows = tape.array
@@ -355,3 +367,34 @@ def test_the_example_names_two_live_feeds(plugins: PluginSet) -> None:
         ("BTC-USDT.spot@binance",),
         ("BTC-USDT.spot@okx",),
     ]
+
+
+class Futures(Binance):
+    """The USD-M market, as far as its list of instruments."""
+
+    def answer(self, asked: Asked) -> Answer:
+        listed = json.loads(super().answer(asked).body)
+        for one in listed["symbols"]:
+            one |= {"contractType": "PERPETUAL", "marginAsset": "USDT", "pair": "BTCUSDT"}
+            one |= {"deliveryDate": 4_133_404_800_000, "pricePrecision": 2, "quantityPrecision": 3}
+        return Answer(200, json.dumps(listed).encode())
+
+
+def test_a_symbol_of_two_markets_of_one_venue_is_refused_where_its_tape_could_not_be_replayed(
+    plugins: PluginSet, tmp_path: Path
+) -> None:
+    """Which feed it is of decides its book; a tape knows names, and 'BTCUSDT' is not one."""
+    with Binance() as spot, Futures() as futures:
+        texts = [
+            FEED.format(name="binance", instrument="BTCUSDT", ws=one.server.ws, http=one.server.http)
+            for one in (spot, futures)
+        ]
+        texts[1] = texts[1].replace('market = "spot"', 'market = "usdm"\nbook = "sorted"')
+        text = CONFIG.format(okx=texts[0], binance=texts[1])
+        path = tmp_path / "two.toml"
+        path.write_text(text)
+        with pytest.raises(
+            ConfigError, match=r"BTC-USDT.perp@binance may be of the feeds okx and binance, whose books"
+        ):
+            paper_live(load_config([path]), plugins, 5.0, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

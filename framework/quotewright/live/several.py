@@ -125,7 +125,7 @@ async def prepare_all(
     The jitter of the n-th feed is drawn with *seed* plus n - 1.
 
     Raises:
-        InputError: a venue refuses, does not answer, or answers what cannot be read; the first one by its table.
+        InputError: a venue refuses, does not answer, or answers what cannot be read; the first one that does is told.
         ConfigError: an instrument is not listed, or two feeds have the same one.
     """
     listed: dict[str, tuple[list[Instrument], list[Listed]]] = {}

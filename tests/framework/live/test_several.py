@@ -12,14 +12,17 @@ from quotewright.config.load import load_config
 from quotewright.errors import ConfigError, InputError
 from quotewright.kernel.codes import INSTRUMENT_SHIFT, LAST_BIT, NEVER, ROW_WORDS
 from quotewright.kernel.rows import TapeBuffer
+from quotewright.kernel.sink import TapeSink
+from quotewright.live.clock import LiveClock
 from quotewright.live.driver import LiveFeed
 from quotewright.live.market import LiveMarket, put_together
-from quotewright.live.several import LiveFeeds
+from quotewright.live.several import LiveFeeds, prepare_all
 from quotewright.live.source import LiveSource
 from quotewright.model.instrument import Instrument
 from quotewright.opening import feeds_of
 from quotewright.plugin.registry import PluginSet
-from quotewright.runtime.paper_live import live_feed, paper_live
+from quotewright.runtime.paper_live import live_feed, live_feeds, paper_live
+from quotewright.runtime.session import backtest
 from quotewright.tape.tape import MemoryTape
 from quotewright.testing.scripted import Answer
 from quotewright.wiring import Market, assemble
@@ -255,6 +258,15 @@ def test_a_run_that_cannot_begin_says_which_feed_is_why(tmp_path, plugins, instr
     assert not (tmp_path / "run").exists()
 
 
+def test_the_pauses_of_each_feed_are_drawn_by_its_own_seed(tmp_path, plugins):
+    with Stream() as one, Stream() as two:
+        path = tmp_path / "two.toml"
+        path.write_text(TWO.format(one=one.server, two=two.server, instrument="ETH-USDT.spot@toy"))
+        feeds = anyio.run(prepare_all, live_feeds(load_config([path]), plugins), LiveClock(), 7)
+    drawn = [feed.session.chance.random() for feed in feeds.feeds.values()]
+    assert drawn == [random.Random(seed).random() for seed in (7, 8)]
+
+
 def test_a_live_feed_and_a_market_in_process_do_not_go_together(tmp_path, plugins):
     path = tmp_path / "two.toml"
     path.write_text(
@@ -343,3 +355,17 @@ def test_a_book_is_kept_as_the_feed_of_its_instrument_wants_it(tmp_path, plugins
     path.write_text(text.replace('instrument = "BTC-USDT.spot@binance"', 'instrument = "BTC-USDT.perp@binance"'))
     with pytest.raises(ConfigError, match="perp@binance of the tape is under 'instruments' of none of the feeds okx"):
         assemble(load_config([path]), plugins, tape, Notes())
+
+
+def test_a_book_that_the_tape_does_not_tell_is_a_fault_of_its_own_feed(tmp_path, plugins):
+    path = tmp_path / "tape.toml"
+    path.write_text(TAPE.format(okx='"BTC-USDT"', spot='"BTC-USDT.spot@binance"', usdm='"ETH-USDT.perp@binance"'))
+    buffer = TapeBuffer()
+    sink = TapeSink(buffer, {"BTCUSDT": (1, 2, 3)})
+    sink.begin("BTCUSDT", START_NS, START_NS)
+    sink.best("90.00", "1", "91.00", "1")
+    sink.end()
+    with pytest.raises(
+        ConfigError, match=r"tape\.toml: feeds\.spot\.book: this tape holds best quotes of BTC-USDT.spot@b"
+    ):
+        backtest(load_config([path]), plugins, MemoryTape(tuple(LISTED), buffer))
