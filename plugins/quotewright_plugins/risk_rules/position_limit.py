@@ -24,9 +24,9 @@ class PositionLimit(RiskRule):
     """Refuse an order whose worst case (open, pending and unknown orders all filled) lies beyond ``limit``.
 
     Warns from ``warn_at`` of the limit on. A position beyond the limit itself (fills that came late, a value limit
-    overtaken by the price) sets ``on_breach`` until the position is below the limit again; a halt stays until the
-    operator releases it. With ``liquidate`` all orders are then cancelled and what is beyond the limit is closed: by
-    one reduce-only, immediate-or-cancel order at a time, at most ``slice``, at most ``collar`` through the mid, the
+    overtaken by the price) sets ``on_breach`` until the position is below the limit again, or flat; a halt stays until
+    the operator releases it. With ``liquidate`` all orders are then cancelled and what is beyond the limit is closed:
+    by one reduce-only, immediate-or-cancel order at a time, at most ``slice``, at most ``collar`` through the mid, the
     next one ``retry`` later; the state then ends at the limit.
     """
 
