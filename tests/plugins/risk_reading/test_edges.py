@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quotewright.model.orders import Accepted, Canceled, Rejected, RiskState
-from tests.plugins.risk_reading.test_found import filled, floor_of, sent
+from quotewright.model.orders import Canceled, Rejected, RiskState
+from tests.plugins.risk_reading.test_found import fill, filled, floor_of, sent
 from tests.plugins.risk_reading.world import BUY, MS, SELL, START
 
 NORMAL, WARNING, REDUCE_ONLY, CANCEL_ALL, HALT = RiskState
@@ -72,13 +72,13 @@ def test_a_side_begins_at_zero_however_long_the_other_was_taken():
     assert at(floor, 2 * needed) == HALT
 
 
-def test_a_position_beyond_the_limit_is_not_forgotten_for_another_instrument():
+def test_a_position_beyond_the_limit_is_not_forgotten_for_a_warning_of_another_instrument():
     floor = floor_of(("position_limit", {"limit": "410 quote"}))
     number = sent(floor, BUY, 1, 40_000, 1)
     filled(floor, BUY, 4)
     moved(floor, 30_000)
     assert at(floor, 1) == REDUCE_ONLY
-    floor.report(Accepted, number)
+    fill(floor, number, 1)
     assert at(floor, 1) == REDUCE_ONLY
 
 

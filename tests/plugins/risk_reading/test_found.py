@@ -30,12 +30,17 @@ def sent(floor, side, lots, price=20_000, which=0, strategy="mm"):
     return floor.pipeline.manager.next_number - 1
 
 
-def filled(floor, side, lots, price=20_000, which=0, strategy="mm", fee=0):
-    number = sent(floor, side, lots, price, which, strategy)
+def fill(floor, number, lots, fee=0):
+    """Let the venue execute all of an order at its price."""
     floor.report(
-        Fill, number, fill_id=f"of {number}", price_ticks=price, quantity_lots=lots, leaves_lots=0,
-        is_maker=True, fee=fee * 10**18, fee_currency="USDT",
+        Fill, number, fill_id=f"of {number}", price_ticks=floor.world.orders[number].price, quantity_lots=lots,
+        leaves_lots=0, is_maker=True, fee=fee * 10**18, fee_currency="USDT",
     )  # fmt: skip
+
+
+def filled(floor, side, lots, price=20_000, which=0, strategy="mm", fee=0):
+    """Send an order and have all of it filled."""
+    fill(floor, sent(floor, side, lots, price, which, strategy), lots, fee)
 
 
 class Clock(RiskRule):
