@@ -48,12 +48,13 @@ plugin = "simexchange"
 taker_fee = "5 bps"
 [strategies.arb]
 plugin = "arbitrage"
+mode = "{mode}"
 legs = [
     {{ instrument = "BTC-USDT.spot@binance", venue = "binance" }},
     {{ instrument = "BTC-USDT.spot@okx", venue = "okx" }},
 ]
 min_profit = "0 bps"
-cooldown = "0s"
+cooldown = "{cooldown}"
 max_age = "1h"
 [strategies.maker]
 plugin = "fixed_spread"
@@ -208,18 +209,23 @@ def plugins() -> PluginSet:
     return PluginSet.discover()
 
 
+def configured(folder: Path, binance: Exchange, okx: Exchange, mode: str = "detect", cooldown: str = "0s") -> Any:
+    tables = {
+        one.name: FEED.format(name=one.name, instrument=one.instrument, ws=one.server.ws, http=one.server.http)
+        for one in (binance, okx)
+    }
+    path = folder / "several.toml"
+    path.write_text(CONFIG.format(mode=mode, cooldown=cooldown, **tables))
+    return load_config([path])
+
+
 @pytest.fixture(scope="module")
 def run(plugins: PluginSet, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run in which each exchange is above the other once, one goes away meanwhile, and both are there in the end."""
     folder = tmp_path_factory.mktemp("several")
     seen: dict[str, Any] = {}
     with DirectedBinance() as binance, DirectedOkx() as okx:
-        tables = {
-            one.name: FEED.format(name=one.name, instrument=one.instrument, ws=one.server.ws, http=one.server.http)
-            for one in (binance, okx)
-        }
-        (folder / "several.toml").write_text(CONFIG.format(**tables))
-        config = load_config([folder / "several.toml"])
+        config = configured(folder, binance, okx)
 
         def story(session: Any) -> Story:
             views = {view.instrument.venue: view for view in session.wired.views}
@@ -360,6 +366,34 @@ def test_the_record_of_several_feeds_replays_byte_for_byte_and_is_a_tape_for_the
     assert again.summary["fills"] == summary["fills"]
 
 
+def test_both_legs_of_a_trade_are_filled_where_each_exchange_is_shown_and_replay(
+    plugins: PluginSet, tmp_path: Path
+) -> None:
+    with DirectedBinance() as binance, DirectedOkx() as okx:
+        config = configured(tmp_path, binance, okx, "trade", "1h")
+
+        def story(session: Any) -> Story:
+            views = {view.instrument.venue: view for view in session.wired.views}
+            arb = next(desk.strategy for desk in session.wired.desks if desk.name == "arb")
+            yield lambda: all(view.is_book_good for view in views.values())
+            okx.tell(okx.moved(40_400))
+            yield lambda: arb.outcomes["both"]
+            okx.tell(okx.moved(40_010))
+            yield lambda: arb.closed
+
+        outcome = paper_live(config, plugins, PATIENCE, tmp_path / "run", told_to(story))
+    assert outcome.exit_code == 0, outcome.summary["failures"]
+    figures = outcome.summary["strategies"]["arb"]["figures"]
+    assert (figures["detected"], figures["outcomes"]["both"], figures["traded"]) == (1, 1, 1)
+    ((trade,),) = [one["trades"] for one in found(tmp_path / "run")]
+    assert trade["bought"] == trade["sold"] == trade["planned"] == 0.249  # for 10,000 USDT, by lots of 0.001
+    assert trade["profit"] > 0
+    with TapeFile.open(tmp_path / "run" / "tape") as tape:
+        made = replay(config, plugins, tmp_path / "run" / "inputs.log", tape)
+    summary = outcome.summary
+    assert made == summary["orders"] + summary["cancels"] + summary["amends"] >= 2
+
+
 def test_the_example_names_two_live_feeds(plugins: PluginSet) -> None:
     config = load_config([EXAMPLE])
     assert faults(config, plugins) == []
@@ -390,7 +424,7 @@ def test_a_symbol_of_two_markets_of_one_venue_is_refused_where_its_tape_could_no
             for one in (spot, futures)
         ]
         texts[1] = texts[1].replace('market = "spot"', 'market = "usdm"\nbook = "sorted"')
-        text = CONFIG.format(okx=texts[0], binance=texts[1])
+        text = CONFIG.format(okx=texts[0], binance=texts[1], mode="detect", cooldown="0s")
         path = tmp_path / "two.toml"
         path.write_text(text)
         with pytest.raises(
