@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     OrderArray = npt.NDArray[np.int64]
 
 PAGE = mmap.ALLOCATIONGRANULARITY
+POPULATE_READ = 22
+"""MADV_POPULATE_READ of Linux 5.14, which Python has no name for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -204,6 +207,9 @@ class Tape:
     def expect(self, first: int, last: int) -> None:
         """Have rows ``[first, last)`` read ahead from the disk; nothing but waiting depends on it."""
 
+    def touch(self, first: int, last: int) -> None:
+        """Have the pages of rows ``[first, last)`` resident at once instead of one by one as they are read."""
+
     def release(self, first: int, last: int) -> None:
         """Give resident pages of rows ``[first, last)`` back; they can still be read."""
 
@@ -234,6 +240,7 @@ class Tape:
         check = causal.CausalCheck(self.rows, self.event_order, len(self.instruments))
         for first in range(0, count, BLOCK_ROWS):
             last = min(first + BLOCK_ROWS, count)
+            self.touch(first, last)
             if not check.holds(first, last):
                 return False
             self.release(min(first, check.lowest), max(last, check.highest + 1))
@@ -331,6 +338,7 @@ class TapeFile(Tape):
         self.instruments = info.instruments
         self._rows_map = self._map(ROWS_FILE, ROW_BYTES)
         self._order_map = self._map(ORDER_FILE, ORDER_BYTES)
+        self._can_touch = sys.platform == "linux"
         rows: Any = self._rows_map if self._rows_map is not None else array("q")
         order: Any = self._order_map if self._order_map is not None else array("q")
         words = memoryview(rows).cast("B").cast("q")
@@ -363,6 +371,18 @@ class TapeFile(Tape):
         end = min(last * ROW_BYTES, len(self._rows_map))
         if end > begin:
             self._rows_map.madvise(mmap.MADV_WILLNEED, begin, end - begin)
+
+    def touch(self, first: int, last: int) -> None:
+        for mapped, width in ((self._rows_map, ROW_BYTES), (self._order_map, ORDER_BYTES)):
+            if mapped is None or not self._can_touch:
+                continue
+            begin = first * width // PAGE * PAGE
+            end = min(last * width, len(mapped))
+            try:
+                if end > begin:
+                    mapped.madvise(POPULATE_READ, begin, end - begin)
+            except OSError:  # an older kernel; whatever else it is, reading the page will say
+                self._can_touch = False
 
     def release(self, first: int, last: int) -> None:
         for mapped, width in ((self._rows_map, ROW_BYTES), (self._order_map, ORDER_BYTES)):
