@@ -463,7 +463,17 @@ class Pipeline:
         """Count *command* as sent, record it, and hand it to its venue."""
         view.now_ns = self.now_ns
         if isinstance(command, NewOrder):
-            command = replace(command, order_number=self.manager.next_number)
+            command = NewOrder(
+                order_number=self.manager.next_number,
+                instrument=command.instrument,
+                side=command.side,
+                price_ticks=command.price_ticks,
+                quantity_lots=command.quantity_lots,
+                time_in_force=command.time_in_force,
+                post_only=command.post_only,
+                reduce_only=command.reduce_only,
+                strategy=command.strategy,
+            )
             self.manager.next_number += 1
             self.manager.register(command, view, self.now_ns, level).rule = rule
             view.order_count += 1

@@ -70,6 +70,7 @@ cdef class View:
     @cython.locals(kind=cython.longlong, is_book=cython.bint, index=cython.longlong, at=cython.longlong, good=cython.bint, price=cython.longlong, size=cython.longlong)
     cpdef bint on_message(self, Rows rows, long long first, long long last, long long receive_ns) except -1
     cpdef bint takes_orders(self) except -1
+    @cython.locals(mid2=cython.longlong)
     cpdef double mid_ticks(self) except? -1
     cpdef long long best_bid_ticks(self) except? -1
     cpdef long long best_offer_ticks(self) except? -1

@@ -414,7 +414,8 @@ class View:
 
     def mid_ticks(self) -> float:
         """Return the mid in ticks, 0.0 while there is none."""
-        return self.mid2 / (2.0 * self.tick_steps)
+        mid2 = self.book.mid2() if self.was_good else 0
+        return mid2 / (2.0 * self.tick_steps)
 
     def best_bid_ticks(self) -> int:
         """Return the highest whole tick at or below the best bid."""

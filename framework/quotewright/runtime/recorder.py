@@ -15,21 +15,18 @@ import msgspec
 from quotewright.kernel.codes import BUY
 from quotewright.kernel.counts import own_quotes
 from quotewright.kernel.portfolio import money
-from quotewright.model.orders import CancelOrder, Fill, NewOrder
+from quotewright.kernel.record import Record
 from quotewright.runtime.scorecard import Scorecard
 
 if TYPE_CHECKING:
     from quotewright.kernel.orders import Order
     from quotewright.kernel.rules import Refusal, RiskRule
     from quotewright.kernel.view import View
-    from quotewright.model.orders import Command, Report
+    from quotewright.model.orders import Command, Fill, Report
     from quotewright.runtime.inputlog import InputLogWriter
 
 MOST_SAMPLES = 4096
-MOST_FILLS = 100_000
 MOST_REFUSALS_TOLD = 200
-MOST_PENDING = 64
-"""How many commands of a run without an input log wait for each other to be written: about what a file buffers."""
 
 SAMPLE_COLUMNS = (
     "time_ns",
@@ -85,7 +82,7 @@ class Samples:
             self.every *= 2
 
 
-class RunRecorder:
+class RunRecorder(Record):
     """Keeps the record of a run, in memory until :meth:`open` names a folder. It sees everything and changes nothing.
 
     The order log holds pipeline time, order numbers and commands, one JSON line each, and nothing that differs between
@@ -93,26 +90,19 @@ class RunRecorder:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.folder: Path | None = None
         self.inputs: InputLogWriter | None = None
         self.views: tuple[View, ...] = ()
         self.samples: dict[int, Samples] = {}
         self.scorecards: dict[int, Scorecard] = {}
-        self.fills: dict[str, array[int]] = {}
-        self.fill_count = 0
-        self.fills_dropped = 0
-        self.orders = 0
-        self.cancels = 0
-        self.amends = 0
         self.refusals_told: list[tuple[int, str, str, str]] = []
         self.failures: dict[str, str] = {}
         self.on_failure: Callable[[str], None] | None = None
         self.on_quit: Callable[[], None] | None = None
         self.on_loss: Callable[[], None] | None = None
-        self.lost: OSError | None = None
         self._digest = hashlib.sha256()
         self._encoder = msgspec.json.Encoder()
-        self._pending: list[tuple[int, Command]] = []
         self._orders_file: IO[bytes] | None = None
         self._fills_file: IO[str] | None = None
 
@@ -120,6 +110,8 @@ class RunRecorder:
         """Keep the record in *folder* as well; called once, before the run starts."""
         self.folder = folder
         self.inputs = inputs
+        self.writes_at_once = inputs is not None
+        self.writes_fills = True
         self._orders_file = (folder / "orders.jsonl").open("wb")
         self._fills_file = (folder / "fills.csv").open("w", encoding="utf-8", newline="")
         self._fills_file.write(
@@ -131,59 +123,26 @@ class RunRecorder:
         self.views = views
         self.samples = {view.instrument_id: Samples() for view in views}
         self.scorecards = {view.instrument_id: Scorecard() for view in views}
+        self.counts = {number: card.orders for number, card in self.scorecards.items()}
         self.fills = {name: array("q") for name in ("instrument", *FILL_COLUMNS)}
 
-    def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
-        self._pending.append((now_ns, command))
+    def write_commands(self, now_ns: int, rows: int) -> None:
+        last = self.pending[-1][1]
+        self._settle()
         if self.inputs is not None:
-            self._settle()
-            self._write(self.inputs.intent, now_ns, rows, command)
-        elif len(self._pending) >= MOST_PENDING:
-            self._settle()
-        if self.lost is not None and not isinstance(command, CancelOrder):
-            raise self.lost  # cancels still leave, an order that is on no record does not
-        card = self.scorecards.get(command.instrument)
-        if card is not None:
-            card.orders.on_command(command, view)
-        if isinstance(command, NewOrder):
-            self.orders += 1
-        elif isinstance(command, CancelOrder):
-            self.cancels += 1
-        else:
-            self.amends += 1
+            self._write(self.inputs.intent, now_ns, rows, last)
 
-    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None:
+    def write_report(self, now_ns: int, rows: int, report: Report) -> None:
         if self.inputs is not None:
             self._write(self.inputs.report, now_ns, rows, report)
-        if order is None or not isinstance(report, Fill):
-            return
-        view = order.view
-        self.fill_count += 1
-        card = self.scorecards.get(view.instrument_id)
-        if card is not None:
-            card.orders.on_fill(now_ns, report, order)
-        values = (
-            view.instrument_id,
-            now_ns,
-            report.event_ns,
-            order.number,
-            order.side,
-            report.price_ticks,
-            report.quantity_lots,
-            int(report.is_maker),
-            view.known_mid2,
-        )
-        if len(self.fills["instrument"]) < MOST_FILLS:
-            for column, value in zip(self.fills.values(), values, strict=True):
-                column.append(value)
-        else:
-            self.fills_dropped += 1
-        if self._fills_file is not None:
-            self._write(self._fills_file.write, _fill_line(now_ns, report, order, view))
 
-    def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
+    def write_timer(self, now_ns: int, rows: int, timer: int) -> None:
         if self.inputs is not None:
             self._write(self.inputs.timer, now_ns, rows, timer)
+
+    def write_fill(self, now_ns: int, report: Fill, order: Order) -> None:
+        if self._fills_file is not None:
+            self._write(self._fills_file.write, _fill_line(now_ns, report, order, order.view))
 
     def on_operator(self, now_ns: int, rows: int, action: str) -> None:
         if self.inputs is not None:
@@ -263,6 +222,7 @@ class RunRecorder:
         self._settle()
         files = [file for file in (self._orders_file, self._fills_file, self.inputs) if file is not None]
         self._orders_file = self._fills_file = self.inputs = None
+        self.writes_at_once = self.writes_fills = False
         for file in files:
             self._write(file.close)
         if self.folder is not None and self.lost is None:
@@ -270,10 +230,10 @@ class RunRecorder:
 
     def _settle(self) -> None:
         """Write the commands that are not in the order log yet."""
-        if not self._pending:
+        if not self.pending:
             return
-        lines = self._encoder.encode_lines(self._pending)
-        self._pending.clear()
+        lines = self._encoder.encode_lines(self.pending)
+        self.pending.clear()
         self._digest.update(lines)
         if self._orders_file is not None:
             self._write(self._orders_file.write, lines)
