@@ -9,14 +9,19 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import httpx
 import msgspec
 
 from quotewright.errors import InputError
 from quotewright.fetching.retry import Backoff, FetchError, Key, RetryPolicy, outcome, refusal, retry_after_s
+from quotewright.lazily import Lazily
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = Lazily("httpx")
 
 BODY_LIMIT: Final = 256 << 20
 TEXT_LIMIT: Final = 64 << 10

@@ -8,15 +8,20 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import attrs
-import httpx
 
 from quotewright.errors import InputError, NotFoundError, QuotewrightError
 from quotewright.fetching.client import HttpClient, shown_url
 from quotewright.fetching.manifest import PART, Entry, Manifest, safe_path
 from quotewright.fetching.retry import FetchError
+from quotewright.lazily import Lazily
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = Lazily("httpx")
 
 FILE_LIMIT: Final = 64 << 30
 CHECKSUM_LIMIT: Final = 4096

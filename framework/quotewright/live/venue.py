@@ -20,7 +20,6 @@ from quotewright.errors import ConfigError
 from quotewright.kernel.codes import NEVER
 from quotewright.kernel.venue import Venue
 from quotewright.live.order_session import OrderSession
-from quotewright.live.transport import Transport, is_loopback
 from quotewright.live.venue_settings import Secret, VenueSettings, read_secret
 from quotewright.model.orders import VenueState
 
@@ -120,6 +119,8 @@ class LiveVenue(Venue):
 
     def _require_here(self, address: str, where: str) -> None:
         """Refuse every address but those of this machine: orders that cost money need a journal, which is not built."""
+        from quotewright.live.transport import is_loopback  # what it needs takes long to import
+
         host = urlsplit(address).hostname or ""
         if not is_loopback(host):
             raise ConfigError(
@@ -153,7 +154,11 @@ class LiveVenue(Venue):
         """Give it a clock, whom to wake, and what carries out its orders; None: real sockets."""
         self.clock = clock
         self.on_news = on_news
-        self.transport = Transport(self.settings, self) if transport is None else transport(self)
+        if transport is None:
+            from quotewright.live.transport import Transport
+
+            transport = partial(Transport, self.settings)
+        self.transport = transport(self)
 
     def start(self) -> None:
         """Begin to connect."""

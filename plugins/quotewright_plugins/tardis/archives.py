@@ -7,10 +7,8 @@ import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from quotewright.errors import ConfigError, InputError
 from quotewright.fetching.archive import Archive, Order
@@ -18,6 +16,9 @@ from quotewright.fetching.client import HttpClient, pieces
 from quotewright.fetching.download import Item
 from quotewright.fetching.times import MINUTE_NS, Span, date_of, iso
 from quotewright_plugins.importers.venues import TARDIS
+
+if TYPE_CHECKING:
+    import httpx
 
 EXCHANGES = tuple(TARDIS)
 KEY = "TARDIS_API_KEY"
