@@ -77,7 +77,6 @@ class TapeSource(RowSource):
             if last > end:
                 last = end
         self.last = last
-        self.tape.touch(first, last)
         self.tape.expect(last, min(last + 2 * self.window, end))
         return True
 
