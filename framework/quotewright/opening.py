@@ -126,11 +126,11 @@ def feeds_of(config: Config, plugins: PluginSet, instruments: Sequence[Instrumen
     Raises:
         ConfigError: a feed is not one of the live ones, or which of two it is would make another book.
     """
+    if len(config.feeds) == 1:
+        return ()
     from quotewright.live.market import live_adapter
     from quotewright.live.venue_feed import resolved_feed
 
-    if len(config.feeds) == 1:
-        return ()
     named: list[list[str]] = [[] for _ in instruments]
     exactly: list[list[str]] = [[] for _ in instruments]
     for stated in config.feeds.values():
