@@ -265,7 +265,7 @@ _MORE: Final = [
         "m15",
         Mutant(
             "framework/quotewright/runtime/paper_live.py",
-            "feed.resync(symbol, self.market.feed.clock.now_ns(), is_thin=True)",
+            "feed.resync(symbol, is_thin=True)",
             "pass",
             (LIVE_MARKET,),
         ),
