@@ -462,7 +462,9 @@ class Pipeline:
     def dispatch(self, command: Command, view: View, venue: Venue, level: int, rule: str) -> bool:
         """Count *command* as sent, record it, and hand it to its venue."""
         view.now_ns = self.now_ns
-        if isinstance(command, NewOrder):
+        if type(command) is CancelOrder:
+            self.manager.cancelling(self.manager.orders[command.order_number])
+        elif isinstance(command, NewOrder):
             command = NewOrder(
                 order_number=self.manager.next_number,
                 instrument=command.instrument,
@@ -477,12 +479,9 @@ class Pipeline:
             self.manager.next_number += 1
             self.manager.register(command, view, self.now_ns, level).rule = rule
             view.order_count += 1
-        else:
+        elif isinstance(command, AmendOrder):
             order = self.manager.orders[command.order_number]
-            if isinstance(command, AmendOrder):
-                self.manager.amending(order, command.price_ticks, command.quantity_lots)
-            elif isinstance(command, CancelOrder):
-                self.manager.cancelling(order)
+            self.manager.amending(order, command.price_ticks, command.quantity_lots)
         self.recorder.on_command(self.now_ns, self.rows_consumed, command, view)
         venue.submit(command, self.now_ns)
         if self.gate.on_command(command, view):

@@ -11,6 +11,7 @@ from quotewright_plugins.strategies.leaning import LeaningMaker
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
     from quotewright.wiring import BindContext
+    from quotewright_plugins.strategies.maker import Target
 
 
 @configured
@@ -29,8 +30,9 @@ class FixedSpread(LeaningMaker):
         super().bind(context)
         self._half_fraction = float(self.spread.fraction) / 2.0
 
-    def centre_and_half(self, view: View) -> tuple[float, float] | None:
-        """Return the skewed centre and half the spread, in ticks."""
+    def target(self, view: View) -> Target | None:
+        """Return the quotes around the skewed centre."""
         mid = view.mid_ticks()
         half = mid * self._half_fraction
-        return mid - half * self.lean(view), half
+        centre = mid - half * self._leaning.lean(view, view.own_position_lots)
+        return centre - half, centre + half, half

@@ -40,4 +40,4 @@ class LeaningMaker(MultiLevelMaker):
 
     def lean(self, view: View) -> float:
         """Return the skew wanted now in half-spreads: positive when long, to be taken off both quotes."""
-        return self._leaning.lean(view, self.position_lots(view))
+        return self._leaning.lean(view, view.own_position_lots)

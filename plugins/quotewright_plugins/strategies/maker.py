@@ -63,13 +63,9 @@ class MultiLevelMaker(Strategy):
         centre, half = wanted
         return centre - half, centre + half, half
 
-    def position_lots(self, view: View) -> int:
-        """Return the position that this strategy answers for."""
-        return view.own_position_lots
-
     def base_position(self, view: View) -> float:
         """Return the position in base units; an inverse contract is worth its value over the mid."""
-        held = self.position_lots(view) * self._base_per_lot
+        held = view.own_position_lots * self._base_per_lot
         if not self._is_inverse:
             return held
         mid = view.mid()
@@ -81,6 +77,4 @@ class MultiLevelMaker(Strategy):
         if wanted is None:
             return
         bid_at, offer_at, half = wanted
-        room = self._room
-        held = 0 if room is None else self.position_lots(view)
-        self._quotes.state(view, quotes, bid_at, offer_at, half, room, held)
+        self._quotes.state(view, quotes, bid_at, offer_at, half, self._room, view.own_position_lots)

@@ -87,4 +87,4 @@ class ModelMaker(VolatilityReader, IntensityReader, MultiLevelMaker):
         if not self._is_bps:
             return self.base_position(view)
         size_lots = self._size.lots(view)
-        return self.position_lots(view) / size_lots if size_lots > 0 else None
+        return view.own_position_lots / size_lots if size_lots > 0 else None

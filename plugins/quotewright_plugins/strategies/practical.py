@@ -170,7 +170,7 @@ class PracticalSpread(ImbalanceReader, VolatilityReader, MultiLevelMaker):
         if self._unit is None:
             return self.base_position(view)
         unit_lots = self._unit.lots(view)
-        return self.position_lots(view) / unit_lots if unit_lots > 0 else 0.0
+        return view.own_position_lots / unit_lots if unit_lots > 0 else 0.0
 
     def target(self, view: View) -> Target | None:
         """Return both quotes in ticks; None until the volatility by elapsed time is known."""
