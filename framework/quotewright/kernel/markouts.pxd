@@ -17,9 +17,9 @@ cdef class Markouts:
     cdef list queues
     cdef list heads
     cdef public long long next_ns
-    @cython.locals(size=object, spread=object, value=object, worth=object, contract=ContractMoney, which=cython.Py_ssize_t, due_ns=cython.longlong, queue=list)
+    @cython.locals(size=object, known=object, spread=object, value=object, worth=object, contract=ContractMoney, which=cython.Py_ssize_t, due_ns=cython.longlong, queue=list)
     cpdef on_fill(self, long long now_ns, int side, long long mid2, object lots=*, object price_ticks=*)
     @cython.locals(contract=ContractMoney)
-    cpdef settle(self, Py_ssize_t place, object size, object before2, object mid2, object spread, object value)
-    @cython.locals(next_ns=cython.longlong, which=cython.Py_ssize_t, queue=list, head=cython.Py_ssize_t, due_ns=cython.longlong, side=cython.longlong, before2=cython.longlong, size=object, spread=object, value=object, move=cython.double, place=cython.Py_ssize_t)
+    cpdef settle(self, Py_ssize_t place, object size, object known, object mid2, object spread, object value)
+    @cython.locals(next_ns=cython.longlong, which=cython.Py_ssize_t, queue=list, head=cython.Py_ssize_t, due_ns=cython.longlong, side=cython.longlong, before2=cython.longlong, size=object, known=object, spread=object, value=object, move=cython.double, place=cython.Py_ssize_t)
     cpdef bint catch_up(self, long long now_ns, long long mid2) except -1

@@ -45,7 +45,7 @@ class Markouts:
         self.moneys = [0] * both
         self.spreads = [0] * both
         self.values = [0] * both
-        self.queues: list[list[tuple[int, int, int, int, int, int]]] = [[] for _ in self.horizons_ns]
+        self.queues: list[list[tuple[int, int, int, int, int, int, int]]] = [[] for _ in self.horizons_ns]
         self.heads = [0 for _ in self.horizons_ns]
         self.next_ns = NEVER
 
@@ -53,17 +53,18 @@ class Markouts:
         """Note a fill of ours at *now_ns* with the mid known then."""
         if mid2 <= 0:
             return
-        size = spread = value = 0
+        size = known = spread = value = 0
         contract = self.contract
         if contract is not None and lots:
             size = (lots if side == BUY else -lots) * contract.lot_steps
             worth = contract.worth(size, price_ticks * contract.tick_steps)
-            spread = contract.worth_at(size, mid2) - worth
+            known = contract.worth_at(size, mid2)
+            spread = known - worth
             value = abs(worth)
         for which in range(len(self.queues)):
             queue = self.queues[which]
             due_ns = now_ns + self.horizons_ns[which]
-            queue.append((due_ns, side, mid2, size, spread, value))
+            queue.append((due_ns, side, mid2, size, known, spread, value))
             if due_ns < self.next_ns:
                 self.next_ns = due_ns
 
@@ -73,7 +74,7 @@ class Markouts:
         for which, queue in enumerate(self.queues):
             head = self.heads[which]
             while head < len(queue):
-                due_ns, side, before2, size, spread, value = queue[head]
+                due_ns, side, before2, size, known, spread, value = queue[head]
                 if due_ns > now_ns:
                     next_ns = min(next_ns, due_ns)
                     break
@@ -87,20 +88,21 @@ class Markouts:
                     self.side_sums[place] += move
                     self.side_counts[place] += 1
                     if size:
-                        self.settle(place, size, before2, mid2, spread, value)
+                        self.settle(place, size, known, mid2, spread, value)
                 head += 1
             if head > 1024:
                 del queue[:head]
                 head = 0
-            self.heads[which] = head
+            if head != self.heads[which]:
+                self.heads[which] = head
         self.next_ns = next_ns
         return True
 
-    def settle(self, place: int, size: int, before2: int, mid2: int, spread: int, value: int) -> None:
-        """Add what a move of the mid made of a fill."""
+    def settle(self, place: int, size: int, known: int, mid2: int, spread: int, value: int) -> None:
+        """Add what a move of the mid made of a fill that was worth *known* at the mid known then."""
         contract = self.contract
         if contract is not None:
-            self.moneys[place] += contract.worth_at(size, mid2) - contract.worth_at(size, before2)
+            self.moneys[place] += contract.worth_at(size, mid2) - known
             self.spreads[place] += spread
             self.values[place] += value
 
