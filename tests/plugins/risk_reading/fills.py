@@ -281,21 +281,40 @@ class MarketMakerProtection(Counting):
 
     def state_for(self, strategy, which):
         group = f"underlying:{self.world.instruments[which].base}"
-        return max(super().state_for(strategy, which), self.states.get(group, NORMAL))
+        held = NORMAL if self.world.name(which) in self.lone else self.states.get(group, NORMAL)
+        return max(super().state_for(strategy, which), held)
+
+    def begin(self):
+        super().begin()
+        self.lone = set()  # instruments that were released while the rest of their underlying was not
 
     def release(self, scope):
         """The scopes of an underlying are its instruments: each is released by its own name."""
         if self.keys["group"] != "underlying":
             super().release(scope)
             return
-        group = f"underlying:{self.world.instruments[0].base}"
         if not scope:
+            self.lone = set()
             super().release("")
-        elif scope == self.world.name(0) and len({one.base for one in self.world.instruments}) == 2:
-            super().release(group)
-        elif scope == self.world.name(0) and self.is_held(group):
-            self.lone = self.world.name(1)
-            super().release(group)
+        for which in range(2):
+            group = f"underlying:{self.world.instruments[which].base}"
+            if scope == self.world.name(which) and self.states.get(group, NORMAL) > WARNING:
+                self.lone.add(scope)
+                self.seen = [entry for entry in self.seen if entry[1] != group]
+                names = {self.world.name(one) for one in range(2) if self.in_group(one, group)}
+                if names <= self.lone:
+                    super().release(group)
+                    self.lone -= names
+
+    def is_held(self, scope):
+        return super().is_held(scope) and not self.lone
+
+    def trip(self, scope):
+        self.lone = set()
+        super().trip(scope)
+
+    def in_group(self, which, group):
+        return group == f"underlying:{self.world.instruments[which].base}"
 
 
 READINGS = [

@@ -51,7 +51,7 @@ class AdverseSelection(Reading):
             self.forget(scope)
             self.put(NORMAL, scope)
         still = []
-        for one in list(self.open):
+        for one in sorted(self.open, key=lambda entry: entry[5]):  # instrument by instrument
             due, group, scope, sign, mid, which = one
             if due > now or at not in (None, which):
                 still.append(one)

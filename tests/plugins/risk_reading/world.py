@@ -156,8 +156,12 @@ class World:
             order.waiting.pop("cancel", None)
         elif isinstance(report, OrderUnknown):
             order.waiting["unknown"] = self.now
-        if isinstance(report, CancelRejected | AmendRejected) and report.reason in ("order_closed", "unknown_order"):
-            order.waiting["unknown"] = self.now
+        if isinstance(report, CancelRejected | AmendRejected):
+            if report.reason in ("order_closed", "unknown_order"):
+                order.waiting["unknown"] = self.now
+            else:  # whoever refuses to cancel an order has it
+                order.waiting.pop("new", None)
+                order.waiting.pop("unknown", None)
         if order.filled >= max(order.lots, order.wanted[1] if order.wanted else 0):
             order.live = False
         if not order.live:
