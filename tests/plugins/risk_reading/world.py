@@ -144,6 +144,8 @@ class World:
         elif isinstance(report, Accepted):
             order.accepted = True
             order.waiting.pop("new", None)
+            if "unknown" in order.waiting:  # it stands after all
+                order.waiting.clear()
         elif isinstance(report, Rejected | Canceled):
             order.live = False
         elif isinstance(report, Amended):
