@@ -118,6 +118,17 @@ class PriceMove(PerInstrument):
         told = world.references[which][what]
         return told[-1][1] if told else None
 
+    def look(self, which):
+        """At any look cool-downs that are over end, of the other instrument too."""
+        if self.keys["scope"] == "instrument":
+            for one in range(2):
+                until = self.watched[one]["until"]
+                if until is not None and self.world.now >= until:
+                    self.watched[one] = self.fresh()
+                    self.found.pop(one, None)
+                    self.put(NORMAL, self.world.name(one))
+        super().look(which)
+
     def refuses(self, command, which):
         return self.reference(which) is None
 
