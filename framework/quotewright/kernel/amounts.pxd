@@ -16,7 +16,7 @@ cdef class BoundAmount:
     cdef readonly dict valued
     @cython.locals(number=object, valued=ValuedLot, one2=object, lot2=object)
     cpdef object lots(self, View view)
-    @cython.locals(number=object, fixed=object, size=object)
+    @cython.locals(number=object, fixed=object, size=object, portfolio=object)
     cpdef object money(self, View view)
     @cython.locals(number=object)
     cpdef bint applies_to(self, View view) except -1

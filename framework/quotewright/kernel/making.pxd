@@ -19,6 +19,7 @@ cdef class LevelQuotes:
     cdef readonly object least_money
     cdef readonly list tick_zones
     cdef readonly list levels
+    @cython.locals(lots=cython.longlong, worth=object)
     cpdef Level level(self, View view, object first, object share)
     @cython.locals(step=cython.double, money=object, buy_room=cython.longlong, sell_room=cython.longlong, limit=object, is_coarse=cython.bint)
     cpdef bint state(self, View view, Quotes quotes, object bid_at, object offer_at, double half, BoundAmount room=*, object position_lots=*) except -1

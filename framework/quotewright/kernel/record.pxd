@@ -19,6 +19,6 @@ cdef class Record:
     cdef readonly long long fills_dropped
     @cython.locals(is_cancel=cython.bint, counts=OrderCounts)
     cpdef on_command(self, long long now_ns, long long rows, object command, View view)
-    @cython.locals(view=View, counts=OrderCounts, values=tuple)
+    @cython.locals(view=View, counts=OrderCounts, values=tuple, column=object, value=object)
     cpdef on_report(self, long long now_ns, long long rows, object report, Order order)
     cpdef on_timer(self, long long now_ns, long long rows, long long timer)

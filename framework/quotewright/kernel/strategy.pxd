@@ -1,3 +1,5 @@
+cimport cython
+
 cdef class Quotes:
     cdef public list bids
     cdef public list offers
@@ -7,6 +9,7 @@ cdef class Quotes:
     cpdef offer(self, object price_ticks, object quantity_lots)
     cpdef clear(self)
 
+@cython.locals(number=object)
 cdef object _positive(str what, object value)
 
 cdef class Strategy:

@@ -74,7 +74,9 @@ cdef class View:
     cpdef double mid_ticks(self) except? -1
     cpdef long long best_bid_ticks(self) except? -1
     cpdef long long best_offer_ticks(self) except? -1
+    @cython.locals(order=object)
     cpdef int command_side(self, object command) except? -1
+    @cython.locals(order=object)
     cpdef object added_lots(self, object command)
     cpdef object worst_case_lots(self, object command)
     @cython.locals(position=cython.longlong)

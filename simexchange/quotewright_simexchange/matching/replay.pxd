@@ -64,16 +64,17 @@ cdef class ReplayVenue(OrderReplay):
     cpdef long long known_at(self, long long venue_ns, object number) except? -1
     @cython.locals(reports=list, receive_ns=cython.longlong)
     cpdef bint report(self, object report) except -1
-    @cython.locals(now=cython.longlong, order=OwnOrder, market=Market, reason=str, text=str)
+    @cython.locals(now=cython.longlong, _=object, command=object, order=OwnOrder, market=Market, reason=str, text=str)
     cpdef bint take_command(self) except -1
     cpdef bint was_accepted(self, object number) except -1
+    @cython.locals(kept=list)
     cpdef bint remember(self, object number) except -1
     @cython.locals(market=Market, is_market=cython.bint, reason=str)
     cpdef tuple check_new(self, object command)
     @cython.locals(instrument=object, size=object, price=object)
     cpdef str check_size(self, Market market, object price_ticks, object quantity_lots, bint is_market)
     cpdef bint is_crossing(self, Market market, int side, object price) except -1
-    @cython.locals(market=Market, price=object, order=OwnOrder)
+    @cython.locals(market=Market, price=object, order=OwnOrder, found=object)
     cpdef bint place(self, object command, long long now_ns) except -1
-    @cython.locals(taken=dict, before=cython.longlong)
+    @cython.locals(taken=dict, before=cython.longlong, price=object, ticks=cython.longlong, lots=cython.longlong, gone=object)
     cpdef bint take(self, Market market, OwnOrder order, long long now_ns) except -1

@@ -54,8 +54,9 @@ cdef class Market:
     cdef public long long underlying
     cdef public object money
     cdef public str trouble
+    @cython.locals(best=cython.longlong, count=cython.longlong, inside=list, is_whole=cython.bint, levels=list)
     cpdef list opposite(self, int side, object limit)
-    @cython.locals(levels=list, book=BookModel, displayed=cython.longlong, place=cython.Py_ssize_t, level=OwnLevel)
+    @cython.locals(levels=list, book=BookModel, displayed=cython.longlong, place=cython.Py_ssize_t, level=OwnLevel, best=cython.longlong)
     cpdef bint rest(self, OwnOrder order) except -1
     @cython.locals(levels=list, level=OwnLevel)
     cpdef bint unrest(self, OwnOrder order) except -1
