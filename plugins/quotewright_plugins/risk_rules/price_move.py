@@ -104,3 +104,8 @@ class PriceMove(ScopedRule):
             if scope in ("", scope_of("instrument", view)):
                 self._windows[view.instrument_id].clear()
                 self._warned.pop(view.instrument_id, None)
+
+    def release(self, now_ns: int) -> bool:
+        """Release every scope; a warning is only given again on a new reading of its instrument."""
+        self._warned.clear()
+        return super().release(now_ns)

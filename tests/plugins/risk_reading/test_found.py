@@ -9,8 +9,9 @@ import pytest
 from quotewright.kernel.rules import RiskRule
 from quotewright.model.orders import Accepted, Fill, OrderUnknown, Rejected, RiskState
 from quotewright.testing.rule_stage import SECOND, RuleStage
-from tests.plugins.risk_reading.beside import rule_of
+from tests.plugins.risk_reading.beside import rule_of, run
 from tests.plugins.risk_reading.floor import Floor
+from tests.plugins.risk_reading.markets import PriceMove
 from tests.plugins.risk_reading.world import BUY, MS, SELL, START
 
 NORMAL, WARNING, REDUCE_ONLY, CANCEL_ALL, HALT = RiskState
@@ -207,3 +208,7 @@ def test_a_resume_for_another_rule_counts_nothing_anew(name):
     floor.go(START + 2 * SECOND)
     assert floor.state("mm", 0) == HALT
     assert floor.world.equity() == Decimal(-80)
+
+
+def test_a_warning_that_the_operator_took_back_is_given_again_on_a_new_reading_of_its_instrument_only():
+    assert run(PriceMove, 10072) > 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from quotewright_plugins.bundle import risk_rules
-from tests.plugins.risk_reading import fills, losses, markets, orders, positions, tests_of_fills
+from tests.plugins.risk_reading import fills, losses, markets, orders, positions, runs_of_fills
 from tests.plugins.risk_reading.beside import HISTORIES, run
 
 READINGS = {
     kind.plugin: kind
-    for module in (orders, positions, losses, markets, fills, tests_of_fills)
+    for module in (orders, positions, losses, markets, fills, runs_of_fills)
     for kind in module.READINGS
 }
 
