@@ -66,7 +66,7 @@ def bulk(count: int, seed: int, repeats: int) -> list[Measured]:
 
     return compare(
         [
-            Candidate(name="ladder", units=len(updates), prepare=lambda: model(Ladder), check=best_of, target_ns=40),
+            Candidate(name="ladder", units=len(updates), prepare=lambda: model(Ladder), check=best_of, target_ns=20),
             Candidate(name="sorted book", units=len(updates), prepare=lambda: model(SortedBook), check=best_of),
             Candidate(name="SortedDict", units=len(updates), prepare=plain, check=DictBook.best),
         ],
