@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
 from quotewright.model.orders import AmendRejected, Rejected
 from quotewright.plugin.settings import at_least, between, configured, setting
-from quotewright_plugins.risk_rules.own_orders import OwnOrders
-from quotewright_plugins.risk_rules.scoped import ScopedRule, breach_of, scope_of
-from quotewright_plugins.risk_rules.windows import Times
+from quotewright_plugins.risk_rules.counting import CountingRule
+from quotewright_plugins.risk_rules.scoped import scope_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
-    from quotewright.model.orders import Command, Report
+    from quotewright.model.orders import Report
     from quotewright.wiring import BindContext
 
 
 @configured
-class RejectThrottle(ScopedRule):
+class RejectThrottle(CountingRule):
     """Stop a strategy when the venue rejected ``limit`` of its orders or amends within ``window``.
 
     It stays stopped for ``freeze``, or with 0 until the operator releases it. Reasons in ``ignore`` do not count: by
@@ -41,41 +39,13 @@ class RejectThrottle(ScopedRule):
 
     def bind(self, context: BindContext) -> None:
         """Start counting."""
-        self.wake_every_ns = int(self.every)
-        self.breach = breach_of(self.on_breach)
+        super().bind(context)
         self.freeze_ns = int(self.freeze)
-        self._warn = math.ceil(self.limit * self.warn_at)
-        self._own = OwnOrders(context.views)
-        self._times: dict[str, Times] = {}
-
-    def on_command(self, command: Command, view: View) -> None:
-        """Remember whose order it is."""
-        self._own.note(command, view)
 
     def on_report(self, report: Report, view: View) -> None:
         """Count a reject."""
-        own = self._own.of(report, view)
+        own = self.own.of(report, view)
         if not isinstance(report, Rejected | AmendRejected) or report.reason in self.ignore:
             return
-        now_ns = view.now_ns
         scope = scope_of(self.scope, view, own.strategy)
-        times = self._times.get(scope)
-        if times is None:
-            times = self._times[scope] = Times(int(self.window))
-        count = times.add(now_ns)
-        text = f"{count} rejects within {self.window}, limit {self.limit}; the last for {report.reason}"
-        if count >= self.limit:
-            self.stop(scope, text, now_ns)
-        elif count >= self._warn:
-            self.warn(scope, text)
-
-    def on_wake(self, view: View) -> None:
-        """Let go what was stopped long enough, and take back a warning when the window has emptied."""
-        self.thaw(view.now_ns)
-        for scope, times in self._times.items():
-            if times.times and times.count(view.now_ns) < self._warn:
-                self.calm(scope)
-
-    def forget(self, scope: str) -> None:
-        """Count anew."""
-        self._times.pop(scope, None)
+        self.count(scope, "rejects", view.now_ns, f"; the last for {report.reason}")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
 from quotewright.model.orders import Fill, NewOrder
 from quotewright.plugin.settings import at_least, between, configured, setting
-from quotewright_plugins.risk_rules.own_orders import OwnOrders
-from quotewright_plugins.risk_rules.scoped import ScopedRule, breach_of, scope_of
-from quotewright_plugins.risk_rules.windows import Times
+from quotewright_plugins.risk_rules.counting import CountingRule
+from quotewright_plugins.risk_rules.scoped import scope_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
     from quotewright.model.orders import Command, Report
-    from quotewright.wiring import BindContext
 
 
 @configured
-class RepeatedExecution(ScopedRule):
+class RepeatedExecution(CountingRule):
     """Stop a strategy when it was executed ``limit`` times within ``window``; the operator enables it again.
 
     ``counts = "orders"`` counts the orders that it sent instead. Warns from ``warn_at`` of the limit.
@@ -37,45 +34,14 @@ class RepeatedExecution(ScopedRule):
     every: Duration = setting(default="1s", doc="how often the warning is looked at", check=at_least(1))
     on_breach: Literal["reduce_only", "cancel_all", "halt"] = setting(default="cancel_all", doc="state after the stop")
 
-    def bind(self, context: BindContext) -> None:
-        """Start counting."""
-        self.wake_every_ns = int(self.every)
-        self.breach = breach_of(self.on_breach)
-        self._warn = math.ceil(self.limit * self.warn_at)
-        self._own = OwnOrders(context.views)
-        self._times: dict[str, Times] = {}
-
     def on_command(self, command: Command, view: View) -> None:
         """Remember whose order it is, and count it if orders are counted."""
-        self._own.note(command, view)
+        super().on_command(command, view)
         if self.counts == "orders" and isinstance(command, NewOrder):
-            self._count(scope_of(self.scope, view, command.strategy), view.now_ns)
+            self.count(scope_of(self.scope, view, command.strategy), self.counts, view.now_ns)
 
     def on_report(self, report: Report, view: View) -> None:
         """Count an execution."""
-        own = self._own.of(report, view)
+        own = self.own.of(report, view)
         if self.counts == "executions" and isinstance(report, Fill):
-            self._count(scope_of(self.scope, view, own.strategy), view.now_ns)
-
-    def _count(self, scope: str, now_ns: int) -> None:
-        times = self._times.get(scope)
-        if times is None:
-            times = self._times[scope] = Times(int(self.window))
-        count = times.add(now_ns)
-        if count >= self.limit:
-            self.stop(scope, self._text(count), now_ns)
-        elif count >= self._warn:
-            self.warn(scope, self._text(count))
-
-    def _text(self, count: int) -> str:
-        return f"{count} {self.counts} within {self.window}, limit {self.limit}"
-
-    def on_wake(self, view: View) -> None:
-        """Take back a warning when the window has emptied."""
-        for scope, times in self._times.items():
-            if times.times and times.count(view.now_ns) < self._warn:
-                self.calm(scope)
-
-    def forget(self, scope: str) -> None:
-        """Count anew."""
-        self._times.pop(scope, None)
+            self.count(scope_of(self.scope, view, own.strategy), self.counts, view.now_ns)

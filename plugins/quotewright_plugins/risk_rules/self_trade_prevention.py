@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 from quotewright.config.units import Duration, Percent
 from quotewright.model.orders import Canceled, Fill
 from quotewright.plugin.settings import at_least, between, configured, setting
-from quotewright_plugins.risk_rules.own_orders import OwnOrders
-from quotewright_plugins.risk_rules.scoped import ScopedRule, breach_of, scope_of
-from quotewright_plugins.risk_rules.windows import Times
+from quotewright_plugins.risk_rules.counting import CountingRule
+from quotewright_plugins.risk_rules.scoped import scope_of
 
 if TYPE_CHECKING:
     from quotewright.kernel.view import View
-    from quotewright.model.orders import Command, Report
+    from quotewright.model.orders import Report
     from quotewright.wiring import BindContext
 
 KEPT = 1024
@@ -22,7 +20,7 @@ KEPT = 1024
 
 
 @configured
-class SelfTradePrevention(ScopedRule):
+class SelfTradePrevention(CountingRule):
     """Stop when self-trade prevention ended ``limit`` of our orders within ``window``, or a self-trade passed.
 
     A self-trade is one execution, by its id, that filled a buying and a selling order of ours: it means that the
@@ -44,21 +42,13 @@ class SelfTradePrevention(ScopedRule):
 
     def bind(self, context: BindContext) -> None:
         """Start counting."""
-        self.wake_every_ns = int(self.every)
-        self.breach = breach_of(self.on_breach)
+        super().bind(context)
         self.freeze_ns = int(self.freeze)
-        self._warn = math.ceil(self.limit * self.warn_at)
-        self._own = OwnOrders(context.views)
-        self._times: dict[str, Times] = {}
         self._fills: dict[int, dict[str, tuple[int, int]]] = {view.instrument_id: {} for view in context.views}
-
-    def on_command(self, command: Command, view: View) -> None:
-        """Remember whose order it is."""
-        self._own.note(command, view)
 
     def on_report(self, report: Report, view: View) -> None:
         """Count an order that was ended by prevention, and find both halves of a self-trade."""
-        own = self._own.of(report, view)
+        own = self.own.of(report, view)
         scope = scope_of(self.scope, view, own.strategy)
         if isinstance(report, Fill):
             fills = self._fills[view.instrument_id]
@@ -69,23 +59,4 @@ class SelfTradePrevention(ScopedRule):
             if len(fills) > KEPT:
                 del fills[next(iter(fills))]
         elif isinstance(report, Canceled) and report.reason == "stp":
-            times = self._times.get(scope)
-            if times is None:
-                times = self._times[scope] = Times(int(self.window))
-            count = times.add(view.now_ns)
-            text = f"{count} orders ended by self-trade prevention within {self.window}, limit {self.limit}"
-            if count >= self.limit:
-                self.stop(scope, text, view.now_ns)
-            elif count >= self._warn:
-                self.warn(scope, text)
-
-    def on_wake(self, view: View) -> None:
-        """Let go what was stopped long enough, and take back a warning when the window has emptied."""
-        self.thaw(view.now_ns)
-        for scope, times in self._times.items():
-            if times.times and times.count(view.now_ns) < self._warn:
-                self.calm(scope)
-
-    def forget(self, scope: str) -> None:
-        """Count anew."""
-        self._times.pop(scope, None)
+            self.count(scope, "orders ended by self-trade prevention", view.now_ns)
