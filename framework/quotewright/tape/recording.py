@@ -54,7 +54,7 @@ class RecordedFile:
                     if not part:
                         break
                     found += part
-        except (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        except (EOFError, OSError, zlib.error, zipfile.BadZipFile, RuntimeError):
             pass
         return found
 
@@ -94,7 +94,7 @@ class RecordedFile:
     def _opened(self, raw: IO[bytes]) -> Any:
         try:
             return _unpacked(raw)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, RuntimeError) as error:
             raise InputError(f"{self.path}: the zip file cannot be read ({error}); fetch it again") from None
 
     def cut(self, error: Exception) -> None:

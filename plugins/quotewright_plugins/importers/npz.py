@@ -174,7 +174,7 @@ def _chunks(path: Path) -> Iterator[Array]:
                 for name in h.EVENT_DTYPE.names or ():
                     found[name] = chunk[name]
                 yield found
-    except (zipfile.BadZipFile, KeyError, EOFError, zlib.error, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, KeyError, EOFError, zlib.error, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: {error}") from None
 
 

@@ -46,7 +46,7 @@ class SessionLoss(LossRule):
             self._opening = equity
             if self.state <= WARNING:
                 self.set_state(NORMAL, "")
-        self.judge(now_ns, self._opening - equity, "lost {} this session")
+        self.judge(now_ns, self._opening - equity, "lost {} since the run began")
 
     def count_anew(self) -> None:
         """Begin a new session with the next reading."""

@@ -37,7 +37,7 @@ class Reading:
 
     @staticmethod
     def settings(random: Random, layout: int) -> dict[str, Any]:
-        raise NotImplementedError
+        raise TypeError("a reading lacks settings()")
 
     def begin(self) -> None:
         """Set up what is remembered."""

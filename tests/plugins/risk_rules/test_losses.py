@@ -86,7 +86,7 @@ def test_a_session_may_leave_the_open_position_out():
     assert floor.state == NORMAL, "900 are lost, none of it closed"
     floor.hold(SELL, 6, 10).wake()
     assert floor.state == HALT
-    assert "lost 540 this session, limit 500" in floor.gate.why()
+    assert "lost 540 since the run began, limit 500" in floor.gate.why()
 
 
 def test_a_rolling_loss_forgets_what_is_older_than_its_window():
