@@ -27,10 +27,10 @@ cdef class Desk:
     cdef public bint is_waiting
     cdef public bint is_cut_off
     cdef public long long wakes
+    cdef readonly bint has_legs
     cdef public bint on_best
     cdef public bint on_trade
     cdef public bint on_fill
-    cpdef bint has_legs(self) except -1
     cpdef bint owns(self, Order order) except -1
     @cython.locals(leg=Desk)
     cpdef bint change(self, object strategy) except -1

@@ -55,13 +55,11 @@ class Desk:
         self.is_cut_off = False
         """Whether orders cannot be entered or followed at the venue now."""
         self.wakes = 0
+        self.has_legs = isinstance(strategy, MultiStrategy)
+        """Whether the strategy is woken with all its legs at once."""
         self.on_best = bool(strategy.wake_on_best)
         self.on_trade = bool(strategy.wake_on_trade)
         self.on_fill = bool(strategy.wake_on_fill)
-
-    def has_legs(self) -> bool:
-        """Return whether the strategy is woken with all its legs at once."""
-        return isinstance(self.strategy, MultiStrategy)
 
     def owns(self, order: Order) -> bool:
         """Return whether *order* is one of this strategy's on this instrument."""
@@ -71,6 +69,7 @@ class Desk:
         """Put *strategy* in the place of the one at work here, in every leg."""
         for leg in self.legs:
             leg.strategy = strategy
+            leg.has_legs = isinstance(strategy, MultiStrategy)
             leg.on_best = bool(strategy.wake_on_best)
             leg.on_trade = bool(strategy.wake_on_trade)
             leg.on_fill = bool(strategy.wake_on_fill)

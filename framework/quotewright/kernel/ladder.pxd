@@ -1,5 +1,6 @@
 cimport cython
 from quotewright.kernel.book cimport BookModel
+from quotewright.kernel.far_levels cimport FarLevels
 from quotewright.kernel.rows cimport Rows
 
 cdef long long BID, OFFER, GAP, LEVEL_DELETE, ROW_WORDS, SNAPSHOT_BEGIN
@@ -19,8 +20,7 @@ cdef class LadderSide:
     cdef long long[::1] words
     cdef long long[::1] moved_keys
     cdef long long[::1] moved_sizes
-    cdef dict far
-    cdef long long far_count
+    cdef FarLevels far
     cdef long long far_work
     cdef long long near_count
     cdef long long base
@@ -37,7 +37,7 @@ cdef class LadderSide:
     cdef bint move(self, long long key) except -1
     @cython.locals(count=cython.longlong)
     cdef bint widen(self) except -1
-    @cython.locals(old_base=cython.longlong, index=cython.longlong, offset=cython.longlong, nearer=list, far_key=cython.longlong)
+    @cython.locals(old_base=cython.longlong, index=cython.longlong, offset=cython.longlong, far_key=cython.longlong)
     cdef bint refill(self, long long key, long long count) except -1
     @cython.locals(bit=cython.longlong)
     cdef bint place_level(self, long long offset, long long size) except -1

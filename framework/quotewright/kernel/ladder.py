@@ -1,4 +1,4 @@
-"""The default book: a window of prices in an array around the market, everything farther away in a dict."""
+"""The default book: a window of prices in an array around the market, everything farther away in a hash table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from quotewright.kernel.codes import (
     ROW_WORDS,
     SNAPSHOT_BEGIN,
 )
+from quotewright.kernel.far_levels import FarLevels
 from quotewright.kernel.rows import Rows
 
 WINDOW = 4096
@@ -42,8 +43,7 @@ class LadderSide:
         self.words = array("q", bytes(8 * (window // 32)))
         self.moved_keys = array("q", bytes(8 * 64))
         self.moved_sizes = array("q", bytes(8 * 64))
-        self.far: dict[int, int] = {}
-        self.far_count = 0
+        self.far = FarLevels()
         self.far_work = 0
         self.near_count = 0
         self.base = 0
@@ -59,17 +59,15 @@ class LadderSide:
             self.widen()
             return False
         if size == 0:
-            if key < self.base and self.far_count and self.far.pop(key, 0):
-                self.far_count -= 1
+            if key < self.base and self.far.count:
+                self.far.pop(key)
             return True
         if key > self.best:
             self.move(key)
             return False
-        if key not in self.far:
-            if self.near_count + self.far_count >= FULL_LEVELS and self.is_too_far(key):
-                return self.drop()
-            self.far_count += 1
-        self.far[key] = size
+        if self.near_count + self.far.count >= FULL_LEVELS and self.is_too_far(key) and self.far.get(key) == 0:
+            return self.drop()
+        self.far.put(key, size)
         return True
 
     def is_too_far(self, key: int) -> bool:
@@ -90,15 +88,15 @@ class LadderSide:
                 offset = 32 * place + high_bit(word)
                 self.best = self.base + offset
                 self.best_size = self.sizes[offset]
-                if offset < self.window >> 3 and self.far_count:
-                    # The market has walked down to the edge: what comes next would be in the dict.
+                if offset < self.window >> 3 and self.far.count:
+                    # The market has walked down to the edge: what comes next would be far.
                     self.move(self.best)
                 return True
             place -= 1
-        if self.far_count:
-            best = max(self.far)
+        if self.far.count:
+            best = self.far.best()
             self.best = best
-            self.best_size = self.far[best]
+            self.best_size = self.far.get(best)
             self.move(best)
         else:
             self.best = NO_KEY
@@ -129,19 +127,13 @@ class LadderSide:
         while index < count:
             offset = self.moved_keys[index] - self.base
             if offset < 0:
-                self.far[self.moved_keys[index]] = self.moved_sizes[index]
-                self.far_count += 1
+                self.far.put(self.moved_keys[index], self.moved_sizes[index])
             else:
                 self.place_level(offset, self.moved_sizes[index])
             index += 1
-        if self.base < old_base and self.far_count:
-            nearer = []
-            for far_key in self.far:
-                if far_key >= self.base:
-                    nearer.append(far_key)
-            for far_key in nearer:
+        if self.base < old_base and self.far.count:
+            for far_key in self.far.keys_from(self.base):
                 self.place_level(far_key - self.base, self.far.pop(far_key))
-                self.far_count -= 1
         return True
 
     def place_level(self, offset: int, size: int) -> bool:
@@ -181,7 +173,6 @@ class LadderSide:
         """Forget every level."""
         self.take_window()
         self.far.clear()
-        self.far_count = 0
         self.best = NO_KEY
         self.best_size = 0
         self.is_partial = False
@@ -192,13 +183,13 @@ class LadderSide:
         offset = key - self.base
         if 0 <= offset < self.window:
             return self.sizes[offset]
-        return self.far.get(key, 0)
+        return self.far.get(key)
 
     def list_levels(self, count: int, sign: int) -> list[tuple[int, int]]:
         """Return up to *count* levels ``(sign * key, size)``, best first."""
         found: list[tuple[int, int]] = []
-        if count < 0 or count > self.near_count + self.far_count:
-            count = self.near_count + self.far_count
+        if count < 0 or count > self.near_count + self.far.count:
+            count = self.near_count + self.far.count
         left = min(count, self.near_count)
         place = (self.best - self.base) >> 5
         while left > 0:
@@ -214,8 +205,8 @@ class LadderSide:
             place -= 1
         left = count - len(found)
         if left > 0:
-            for far_key in sorted(self.far, reverse=True)[:left]:
-                found.append((sign * far_key, self.far[far_key]))
+            for far_key in self.far.keys_from(NO_KEY)[:left]:
+                found.append((sign * far_key, self.far.get(far_key)))
         return found
 
     def sum_sizes(self, count: int, lowest: int) -> int:
@@ -244,15 +235,11 @@ class LadderSide:
             place -= 1
         total = total + part
         left = count - self.near_count
-        if left > 0 and not is_done and self.far_count:
-            if left >= self.far_count:
-                for far_key in self.far:
-                    if far_key >= lowest:
-                        total = total + self.far[far_key]
-            else:
-                for far_key in sorted(self.far, reverse=True)[:left]:
-                    if far_key >= lowest:
-                        total = total + self.far[far_key]
+        if left > 0 and not is_done and self.far.count:
+            if left >= self.far.count:
+                return total + self.far.sum_from(lowest)
+            for far_key in self.far.keys_from(lowest)[:left]:
+                total = total + self.far.get(far_key)
         return total
 
 
@@ -345,7 +332,7 @@ class Ladder(BookModel):
             if size:
                 if old == 0:
                     count = one.near_count
-                    if count + one.far_count >= FULL_LEVELS and one.is_too_far(key):
+                    if count + one.far.count >= FULL_LEVELS and one.is_too_far(key):
                         one.drop()
                         continue
                     bit = 1
@@ -400,14 +387,14 @@ class Ladder(BookModel):
 
     def level_count(self, side: int) -> int:
         one = self.bids if side == BID else self.offers
-        return one.near_count + one.far_count
+        return one.near_count + one.far.count
 
     def volume(self, side: int, count: int) -> int:
         one = self.bids if side == BID else self.offers
         if count < 0:
-            count = one.near_count + one.far_count
+            count = one.near_count + one.far.count
         return one.sum_sizes(count, NO_KEY)
 
     def volume_until(self, side: int, price: int) -> int:
         one = self.bids if side == BID else self.offers
-        return one.sum_sizes(one.near_count + one.far_count, price if side == BID else -price)
+        return one.sum_sizes(one.near_count + one.far.count, price if side == BID else -price)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import NamedTuple
 
 from quotewright.kernel.codes import BUY, NEVER
 from quotewright.kernel.contract_money import ContractMoney
 
 MARKOUT_HORIZONS_NS = (1_000_000_000, 5_000_000_000, 30_000_000_000, 60_000_000_000)
+"""Shortest first."""
 
 
 class Markout(NamedTuple):
@@ -45,8 +47,9 @@ class Markouts:
         self.moneys = [0] * both
         self.spreads = [0] * both
         self.values = [0] * both
-        self.queues: list[list[tuple[int, int, int, int, int, int, int]]] = [[] for _ in self.horizons_ns]
-        self.heads = [0 for _ in self.horizons_ns]
+        self.waiting: list[tuple[int, int, int, int, int, int, int]] = []
+        self.heads = array("q", [0] * len(self.horizons_ns))
+        self.waits_ns = array("q", MARKOUT_HORIZONS_NS)
         self.next_ns = NEVER
 
     def on_fill(self, now_ns: int, side: int, mid2: int, lots: int = 0, price_ticks: int = 0) -> None:
@@ -61,22 +64,22 @@ class Markouts:
             known = contract.worth_at(size, mid2)
             spread = known - worth
             value = abs(worth)
-        for which in range(len(self.queues)):
-            queue = self.queues[which]
-            due_ns = now_ns + self.horizons_ns[which]
-            queue.append((due_ns, side, mid2, size, known, spread, value))
-            if due_ns < self.next_ns:
-                self.next_ns = due_ns
+        self.waiting.append((now_ns, side, mid2, size, known, spread, value))
+        if now_ns + self.waits_ns[0] < self.next_ns:
+            self.next_ns = now_ns + self.waits_ns[0]
 
     def catch_up(self, now_ns: int, mid2: int) -> bool:
         """Settle what fell due at or before *now_ns* with the mid that was known until now."""
         next_ns = NEVER
-        for which, queue in enumerate(self.queues):
+        waiting = self.waiting
+        for which in range(len(self.horizons_ns)):
+            horizon_ns = self.waits_ns[which]
             head = self.heads[which]
-            while head < len(queue):
-                due_ns, side, before2, size, known, spread, value = queue[head]
-                if due_ns > now_ns:
-                    next_ns = min(next_ns, due_ns)
+            while head < len(waiting):
+                fill_ns, side, before2, size, known, spread, value = waiting[head]
+                if fill_ns + horizon_ns > now_ns:
+                    if fill_ns + horizon_ns < next_ns:
+                        next_ns = fill_ns + horizon_ns
                     break
                 if mid2 > 0:
                     move = (mid2 - before2) * 10_000.0 / before2
@@ -90,11 +93,12 @@ class Markouts:
                     if size:
                         self.settle(place, size, known, mid2, spread, value)
                 head += 1
-            if head > 1024:
-                del queue[:head]
-                head = 0
-            if head != self.heads[which]:
-                self.heads[which] = head
+            self.heads[which] = head
+        settled = self.heads[len(self.horizons_ns) - 1]
+        if settled > 1024:
+            del waiting[:settled]
+            for which in range(len(self.horizons_ns)):
+                self.heads[which] -= settled
         self.next_ns = next_ns
         return True
 

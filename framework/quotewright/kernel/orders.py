@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from quotewright.kernel.view import View
     from quotewright.model.orders import Report
 
+REFUSED = (CancelRejected, AmendRejected)
 ANSWERS = (Accepted, Canceled)
 """What most commands are answered by, and nothing follows from it but the order's state."""
 KEPT_ENDED = 4096
@@ -60,7 +61,7 @@ class Order:
         self.sent_ns = now_ns
         self.strategy = command.strategy
         self.rule = ""
-        self.fill_ids: set[str] = set()
+        self.fill_ids: set[str] | None = None
 
     def is_live(self) -> bool:
         """Return whether the order may still trade: open, pending or unknown."""
@@ -153,10 +154,13 @@ class OrderManager:
             if was_live:
                 order.state = CANCELED
         elif isinstance(report, Fill):
-            if report.fill_id in order.fill_ids:
+            if order.fill_ids is None:
+                order.fill_ids = {report.fill_id}
+            elif report.fill_id in order.fill_ids:
                 self.duplicate_fills += 1
                 return None
-            order.fill_ids.add(report.fill_id)
+            else:
+                order.fill_ids.add(report.fill_id)
             order.filled_lots += report.quantity_lots
             if not was_live:
                 self.late_fills += 1
@@ -176,7 +180,7 @@ class OrderManager:
                 order.state = OPEN
             if was_live and order.filled_lots >= order.quantity_lots:
                 order.state = FILLED
-        elif isinstance(report, CancelRejected | AmendRejected):
+        elif isinstance(report, REFUSED):
             is_amend = isinstance(report, AmendRejected)
             if is_amend:
                 order.amend_quantity_lots = 0

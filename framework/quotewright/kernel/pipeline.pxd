@@ -1,6 +1,7 @@
 cimport cython
 from quotewright.kernel.desk cimport Desk, Timer
 from quotewright.kernel.orders cimport Order, OrderManager
+from quotewright.kernel.record cimport Record
 from quotewright.kernel.risk cimport RiskGate
 from quotewright.kernel.rows cimport Rows
 from quotewright.kernel.rules cimport Refusal, RiskRule
@@ -21,6 +22,7 @@ cdef class Pipeline:
     cdef readonly RiskGate gate
     cdef readonly list venues
     cdef readonly object recorder
+    cdef readonly Record record
     cdef readonly OrderManager manager
     cdef readonly long long now_ns
     cdef readonly long long rows_consumed

@@ -27,6 +27,7 @@ from quotewright.kernel.codes import (
 from quotewright.kernel.desk import RULE, SAMPLE, STRATEGY, Desk, Timer, share_instruments
 from quotewright.kernel.operating import change, flatten
 from quotewright.kernel.orders import ANSWERS, Order, OrderManager, cancel_of
+from quotewright.kernel.record import record_of
 from quotewright.kernel.risk import RiskGate
 from quotewright.kernel.rules import Refusal, RiskRule
 from quotewright.kernel.source import RowSource
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from quotewright.kernel.strategy import MultiStrategy, Strategy
     from quotewright.model.orders import Command
 
+OF_NO_ORDER = (VenueState, Payment)
 FINISH_STEP_NS = 10_000_000
 """How far a finished run goes on at a time while it waits for the last reports."""
 
@@ -70,6 +72,7 @@ class Pipeline:
         self.gate = gate
         self.venues = venues
         self.recorder = recorder
+        self.record = record_of(recorder)
         self.manager = OrderManager()
         self.now_ns = 0
         self.rows_consumed = 0
@@ -179,7 +182,7 @@ class Pipeline:
             self.enforce()
         self.act()
         for desk in self.desks_of[view.instrument_id]:
-            if desk.has_legs():  # its other legs may have to go, or may come back
+            if desk.has_legs:  # its other legs may have to go, or may come back
                 self.wake(desk)
         return True
 
@@ -229,15 +232,15 @@ class Pipeline:
         for venue in self.venues:
             for report in venue.take_reports(now_ns):
                 is_answer = type(report) in ANSWERS  # the commonest: nothing more is asked of them
-                if not is_answer and isinstance(report, VenueState | Payment):
-                    self.recorder.on_report(now_ns, self.rows_consumed, report, None)
+                if not is_answer and isinstance(report, OF_NO_ORDER):
+                    self.record.on_report(now_ns, self.rows_consumed, report, None)
                     if isinstance(report, VenueState):
                         self.reach(venue, report.is_good, filled)
                     else:
                         pay(self.views, report)
                     continue
                 order = self.manager.on_report(report, now_ns)
-                self.recorder.on_report(now_ns, self.rows_consumed, report, order)
+                self.record.on_report(now_ns, self.rows_consumed, report, order)
                 if order is None:
                     if (
                         self.manager.strays
@@ -277,7 +280,7 @@ class Pipeline:
             desk.view.is_reachable = is_good
             if not is_good:
                 self.cancel_view(desk.view)
-            if (is_good or desk.has_legs()) and desk not in woken:
+            if (is_good or desk.has_legs) and desk not in woken:
                 woken.append(desk)
         return True
 
@@ -323,7 +326,7 @@ class Pipeline:
             if timer.next_ns > now_ns:
                 continue
             timer.next_ns += timer.period_ns
-            self.recorder.on_timer(now_ns, self.rows_consumed, position)
+            self.record.on_timer(now_ns, self.rows_consumed, position)
             if timer.kind == RULE:
                 rule: RiskRule = self.gate.rules[timer.index]
                 if self.gate.wake(rule, now_ns) or self.gate.is_restricting:
@@ -338,7 +341,7 @@ class Pipeline:
 
     def wake(self, desk: Desk) -> bool:
         """Ask one strategy for its quotes and send what it takes to have them; a bad book or a halt wakes nobody."""
-        if desk.has_legs():
+        if desk.has_legs:
             return self.wake_legs(desk.legs)
         if not self.may_quote(desk):
             return False
@@ -465,24 +468,15 @@ class Pipeline:
         if type(command) is CancelOrder:
             self.manager.cancelling(self.manager.orders[command.order_number])
         elif isinstance(command, NewOrder):
-            command = NewOrder(
-                order_number=self.manager.next_number,
-                instrument=command.instrument,
-                side=command.side,
-                price_ticks=command.price_ticks,
-                quantity_lots=command.quantity_lots,
-                time_in_force=command.time_in_force,
-                post_only=command.post_only,
-                reduce_only=command.reduce_only,
-                strategy=command.strategy,
-            )
+            if command.order_number != self.manager.next_number:
+                command = replace(command, order_number=self.manager.next_number)
             self.manager.next_number += 1
             self.manager.register(command, view, self.now_ns, level).rule = rule
             view.order_count += 1
         elif isinstance(command, AmendOrder):
             order = self.manager.orders[command.order_number]
             self.manager.amending(order, command.price_ticks, command.quantity_lots)
-        self.recorder.on_command(self.now_ns, self.rows_consumed, command, view)
+        self.record.on_command(self.now_ns, self.rows_consumed, command, view)
         venue.submit(command, self.now_ns)
         if self.gate.on_command(command, view):
             self.enforce()

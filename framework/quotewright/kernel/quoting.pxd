@@ -6,8 +6,6 @@ from quotewright.kernel.view cimport View
 cdef int BUY, SELL, OPEN, PENDING_CANCEL, UNKNOWN, IOC
 cdef long long MAX_STEPS
 
-cpdef object new_order(View view, int side, object price_ticks, object quantity_lots, str strategy, int time_in_force, bint post_only)
-
 cdef class QuoteManager:
     cdef public long long requote_ticks
     cdef public long long requote_fraction_ppm
@@ -15,6 +13,7 @@ cdef class QuoteManager:
     cdef public long long offer_ticks
     cdef public bint amends
     cdef readonly long long held_back
+    cdef long long next_number
     cdef long long highest_bid_ticks
     cdef long long lowest_offer_ticks
     @cython.locals(bid_threshold=cython.longlong, offer_threshold=cython.longlong, share=cython.longlong, spread=cython.longlong, cancels=list, orders=list, side=cython.longlong, quantity_lots=cython.longlong, limit_ticks=cython.longlong)
@@ -26,3 +25,5 @@ cdef class QuoteManager:
     cpdef bint meets_wanted(self, int side, long long price_ticks) except -1
     @cython.locals(order=Order)
     cpdef bint meets_own(self, View view, int side, long long price_ticks) except -1
+    @cython.locals(number=cython.longlong)
+    cpdef object new_order(self, View view, int side, object price_ticks, object quantity_lots, str strategy, int time_in_force, bint post_only)

@@ -35,6 +35,7 @@ class QuoteManager:
         self.offer_ticks = -1
         self.amends = amends
         self.held_back = 0
+        self.next_number = 0
         self.highest_bid_ticks = 0
         self.lowest_offer_ticks = 0
 
@@ -53,6 +54,7 @@ class QuoteManager:
             share = spread * self.requote_fraction_ppm // 1_000_000
             bid_threshold = max(bid_threshold, share)
             offer_threshold = max(offer_threshold, share)
+        self.next_number = manager.next_number
         cancels: list[tuple[Command, int]] = []
         orders: list[tuple[Command, int]] = []
         self.side(view, BUY, quotes.bids, bid_threshold, strategy, cancels, orders)
@@ -61,7 +63,7 @@ class QuoteManager:
             if self.meets_own(view, side, limit_ticks) or self.meets_wanted(side, limit_ticks):
                 self.held_back += 1
                 continue
-            orders.append((new_order(view, side, limit_ticks, quantity_lots, strategy, IOC, False), -1))
+            orders.append((self.new_order(view, side, limit_ticks, quantity_lots, strategy, IOC, False), -1))
         if not orders:
             return cancels
         cancels.extend(orders)
@@ -108,7 +110,7 @@ class QuoteManager:
             if self.meets_own(view, side, price_ticks) or (side == SELL and self.meets_wanted(side, price_ticks)):
                 self.held_back += 1
                 continue
-            orders.append((new_order(view, side, price_ticks, quantity_lots, strategy, 0, True), level))
+            orders.append((self.new_order(view, side, price_ticks, quantity_lots, strategy, 0, True), level))
         return True
 
     def farthest(self, view: View, wanted: list[tuple[int, int]], is_highest: bool) -> int:
@@ -139,24 +141,26 @@ class QuoteManager:
                 return True
         return False
 
-
-def new_order(
-    view: View,
-    side: int,
-    price_ticks: int,
-    quantity_lots: int,
-    strategy: str,
-    time_in_force: int,
-    post_only: bool,
-) -> NewOrder:
-    """Return a new order without a number; the pipeline numbers it when the gate lets it pass."""
-    return NewOrder(
-        order_number=0,
-        instrument=view.instrument_id,
-        side=side,
-        price_ticks=price_ticks,
-        quantity_lots=quantity_lots,
-        time_in_force=time_in_force,
-        post_only=post_only,
-        strategy=strategy,
-    )
+    def new_order(
+        self,
+        view: View,
+        side: int,
+        price_ticks: int,
+        quantity_lots: int,
+        strategy: str,
+        time_in_force: int,
+        post_only: bool,
+    ) -> NewOrder:
+        """Return a new order with the number it gets if all before it leave; else the pipeline numbers it anew."""
+        number = self.next_number
+        self.next_number = number + 1
+        return NewOrder(
+            order_number=number,
+            instrument=view.instrument_id,
+            side=side,
+            price_ticks=price_ticks,
+            quantity_lots=quantity_lots,
+            time_in_force=time_in_force,
+            post_only=post_only,
+            strategy=strategy,
+        )

@@ -22,3 +22,11 @@ cdef class Record:
     @cython.locals(view=View, counts=OrderCounts, values=tuple, column=object, value=object)
     cpdef on_report(self, long long now_ns, long long rows, object report, Order order)
     cpdef on_timer(self, long long now_ns, long long rows, long long timer)
+
+cdef class Handed(Record):
+    cdef object recorder
+    cpdef on_command(self, long long now_ns, long long rows, object command, View view)
+    cpdef on_report(self, long long now_ns, long long rows, object report, Order order)
+    cpdef on_timer(self, long long now_ns, long long rows, long long timer)
+
+cpdef Record record_of(object recorder)

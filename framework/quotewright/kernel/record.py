@@ -11,6 +11,7 @@ from quotewright.kernel.view import View
 from quotewright.model.orders import CancelOrder, Fill, NewOrder
 
 if TYPE_CHECKING:
+    from quotewright.kernel.recording import Recorder
     from quotewright.model.orders import Command, Report
 
 MOST_PENDING = 64
@@ -107,3 +108,25 @@ class Record:
         """Take note that a timer fell due, by its place among the timers."""
         if self.writes_at_once:
             self.write_timer(now_ns, rows, timer)
+
+
+class Handed(Record):
+    """Hands commands, reports and timers to a recorder that is no :class:`Record`."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def on_command(self, now_ns: int, rows: int, command: Command, view: View) -> None:
+        self.recorder.on_command(now_ns, rows, command, view)
+
+    def on_report(self, now_ns: int, rows: int, report: Report, order: Order | None) -> None:
+        self.recorder.on_report(now_ns, rows, report, order)
+
+    def on_timer(self, now_ns: int, rows: int, timer: int) -> None:
+        self.recorder.on_timer(now_ns, rows, timer)
+
+
+def record_of(recorder: Recorder) -> Record:
+    """Return *recorder* itself where it is a :class:`Record`, which is quicker to tell, else one that hands it all."""
+    return recorder if isinstance(recorder, Record) else Handed(recorder)

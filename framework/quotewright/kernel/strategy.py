@@ -75,7 +75,8 @@ class Quotes:
         """Forget everything stated (the pipeline does so before each wake-up)."""
         self.bids.clear()
         self.offers.clear()
-        self.takes.clear()
+        if self.takes:
+            self.takes.clear()
         self.is_kept = False
 
 

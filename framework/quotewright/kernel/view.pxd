@@ -5,7 +5,7 @@ from quotewright.kernel.portfolio cimport Portfolio
 from quotewright.kernel.rows cimport Rows
 from quotewright.kernel.signals cimport Signal
 
-cdef long long NEVER, SECOND_NS, HOUR_NS
+cdef long long NEVER, SECOND_NS, HOUR_NS, PRINTED_PART
 cdef int BUY, CLOSED, TRADING, POST_ONLY
 cdef long long BEST_QUOTE, ORDER_DELETE, SNAPSHOT_BEGIN, GAP, RESYNC, TRADE, MARK, INDEX, FUNDING, CONNECTION, STATUS, INSTRUMENT_CHANGE, UNDERLYING
 cdef long long NO_MARKET_BIT
@@ -54,7 +54,8 @@ cdef class View:
     cdef readonly long long messages
     cdef readonly long long rows
     cdef readonly long long trades
-    cdef readonly object printed_steps
+    cdef object printed_whole
+    cdef long long printed_part
     cdef public long long next_check_ns
     cdef public list signals
     cdef public Markouts markouts

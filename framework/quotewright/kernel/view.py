@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS
+PRINTED_PART = 0x2000_0000_0000_0000
 SECONDS_OF_RATE = 8 * 3600
 """A rate that accrues is told for eight hours."""
 
@@ -137,7 +138,8 @@ class View:
         self.messages = 0
         self.rows = 0
         self.trades = 0
-        self.printed_steps = 0
+        self.printed_whole = 0
+        self.printed_part = 0
         self.next_check_ns = NEVER
         self.signals: list[Signal] = []
         self.flows: list[Signal] = []
@@ -186,7 +188,10 @@ class View:
                 size = rows.words[at + 3]
                 self.traded = True
                 self.trades += 1
-                self.printed_steps += size
+                self.printed_part += size
+                if self.printed_part > PRINTED_PART:
+                    self.printed_whole = self.printed_steps
+                    self.printed_part = 0
                 self.last_trade_steps = price
                 self.last_trade_ns = receive_ns
                 if self.flows and not rows.words[at + 5] & NO_MARKET_BIT:
@@ -367,6 +372,11 @@ class View:
     def mid2(self) -> int:
         """Twice the mid in steps, 0 unless the book is good with both sides present."""
         return self.book.mid2() if self.was_good else 0
+
+    @property
+    def printed_steps(self) -> int:
+        """Size of all prints so far, in steps."""
+        return self.printed_whole + self.printed_part
 
     @property
     def is_book_good(self) -> bool:

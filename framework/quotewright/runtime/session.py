@@ -39,7 +39,7 @@ GRACE_NS = 10_000_000_000
 """How long after the end, in market time, reports on the last cancels are waited for."""
 MOST_FAULTS = 100
 """How often a plugin may raise while the run is wound down before what is left is given up."""
-YOUNG_OBJECTS = 20_000
+YOUNG_OBJECTS = 100_000
 """How many new objects the garbage collector lets a run make before it looks at them."""
 SLICE_MESSAGES = 50_000
 MOST_REPORT_POINTS = 2000

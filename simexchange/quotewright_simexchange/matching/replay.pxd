@@ -4,7 +4,7 @@ from quotewright_simexchange.matching.replay_market cimport Market, OwnOrder
 from quotewright_simexchange.matching.replay_orders cimport OrderReplay
 
 cdef int BUY, FOK, GTC, IOC, TAKEN
-cdef long long LAST_BIT, NEVER, REMEMBERED, ROW_WORDS
+cdef long long LAST_BIT, MOST_TAKEN, NEVER, REMEMBERED, ROW_WORDS
 
 cdef class ReplayVenue(OrderReplay):
     cdef public object latency
@@ -30,7 +30,8 @@ cdef class ReplayVenue(OrderReplay):
     cdef public long long next_report_ns
     cdef public long long now_ns
     cdef public long long first_ns
-    cdef public object commands
+    cdef public list commands
+    cdef public long long commands_taken
     cdef public long long command_count
     cdef public long long last_arrival_ns
     cdef public long long last_known_ns
@@ -64,17 +65,18 @@ cdef class ReplayVenue(OrderReplay):
     cpdef long long known_at(self, long long venue_ns, object number) except? -1
     @cython.locals(reports=list, receive_ns=cython.longlong)
     cpdef bint report(self, object report) except -1
-    @cython.locals(now=cython.longlong, _=object, command=object, order=OwnOrder, market=Market, reason=str, text=str)
+    @cython.locals(now=cython.longlong, command=object, order=OwnOrder, market=Market, reason=str)
     cpdef bint take_command(self) except -1
+    @cython.locals(commands=list, now=object, _=object, command=object)
+    cpdef tuple next_command(self)
+    @cython.locals(order=OwnOrder, instrument=object, time_in_force=cython.int, reason=str, text=str)
+    cpdef bint take_new(self, object command, long long now_ns) except -1
     cpdef bint was_accepted(self, object number) except -1
     @cython.locals(kept=list)
     cpdef bint remember(self, object number) except -1
     @cython.locals(market=Market, is_market=cython.bint, reason=str)
-    cpdef tuple check_new(self, object command)
-    @cython.locals(instrument=object, size=object, price=object)
-    cpdef str check_size(self, Market market, object price_ticks, object quantity_lots, bint is_market)
-    cpdef bint is_crossing(self, Market market, int side, object price) except -1
-    @cython.locals(market=Market, price=object, order=OwnOrder, found=object)
-    cpdef bint place(self, object command, long long now_ns) except -1
+    cpdef tuple check_new(self, OwnOrder order, object instrument, int time_in_force)
+    @cython.locals(number=object, found=object)
+    cpdef bint place(self, Market market, OwnOrder order, int time_in_force, long long now_ns) except -1
     @cython.locals(taken=dict, before=cython.longlong, price=object, ticks=cython.longlong, lots=cython.longlong, gone=object)
     cpdef bint take(self, Market market, OwnOrder order, long long now_ns) except -1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort
-from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -59,6 +58,8 @@ if TYPE_CHECKING:
 
 REMEMBERED = 4096
 """How many numbers of accepted orders the venue remembers at least; older ones count as used."""
+MOST_TAKEN = 64
+"""How many commands that have arrived are cleared away at a time."""
 OPTION_CAP = Decimal("0.125")
 
 
@@ -112,7 +113,8 @@ class ReplayVenue(OrderReplay):
         self.next_report_ns = NEVER
         self.now_ns = 0
         self.first_ns = NEVER
-        self.commands: deque[tuple[int, int, Command]] = deque()
+        self.commands: list[tuple[int, int, Command]] = []
+        self.commands_taken = 0
         self.command_count = 0
         self.last_arrival_ns = 0
         self.last_known_ns = 0
@@ -357,8 +359,9 @@ class ReplayVenue(OrderReplay):
             self.last_arrival_ns = arrival
             self.commands.append((arrival, self.command_count, command))
         else:
-            insort(self.commands, (arrival, self.command_count, command))
-        self.next_command_ns = self.commands[0][0]
+            insort(self.commands, (arrival, self.command_count, command), self.commands_taken)
+        if arrival < self.next_command_ns:
+            self.next_command_ns = arrival
         return True
 
     def take_reports(self, now_ns: int) -> list[Report]:
@@ -413,14 +416,10 @@ class ReplayVenue(OrderReplay):
 
     def take_command(self) -> bool:
         """Let the next command act at its time of arrival."""
-        now, _, command = self.commands.popleft()
-        self.next_command_ns = self.commands[0][0] if self.commands else NEVER
+        now, command = self.next_command()
         self.now_ns = now
         if isinstance(command, NewOrder):
-            reason, text = self.check_new(command)
-            if reason:
-                return self.refuse(command, reason, now, self.known_at(now, command.order_number), text)
-            return self.place(command, now)
+            return self.take_new(command, now)
         order = self.open.get(command.order_number)
         if order is None:
             reason = "order_closed" if self.was_accepted(command.order_number) else "unknown_order"
@@ -429,6 +428,17 @@ class ReplayVenue(OrderReplay):
         if isinstance(command, CancelOrder):
             return self.end(market, order, "user", now)
         return self.amend(market, order, command, now)
+
+    def next_command(self) -> tuple[int, Command]:
+        """Take the command that arrives next off the way and return when it does, and the command."""
+        commands = self.commands
+        now, _, command = commands[self.commands_taken]
+        self.commands_taken += 1
+        if self.commands_taken == len(commands) or self.commands_taken >= MOST_TAKEN:
+            del commands[: self.commands_taken]
+            self.commands_taken = 0
+        self.next_command_ns = commands[self.commands_taken][0] if commands else NEVER
+        return now, command
 
     def was_accepted(self, number: int) -> bool:
         """Return whether an order of this number was accepted; numbers of long ago all count as accepted."""
@@ -443,87 +453,78 @@ class ReplayVenue(OrderReplay):
             self.accepted = set(kept)
         return True
 
-    def check_new(self, command: NewOrder) -> tuple[str, str]:
+    def take_new(self, command: NewOrder, now_ns: int) -> bool:
+        """Accept or refuse a new order."""
+        # Each field of a command is read once: from here on it is the order that is asked.
+        order = OwnOrder(command.order_number, command.side, 0, command.price_ticks, command.quantity_lots)
+        order.post_only = command.post_only
+        order.reduce_only = command.reduce_only
+        instrument = command.instrument
+        time_in_force = command.time_in_force
+        reason, text = self.check_new(order, instrument, time_in_force)
+        if reason:
+            return self.refuse(command, reason, now_ns, self.known_at(now_ns, order.number), text)
+        return self.place(self.markets[instrument], order, time_in_force, now_ns)
+
+    def check_new(self, order: OwnOrder, instrument: int, time_in_force: int) -> tuple[str, str]:
         """Return why a new order is refused and a text, or two empty texts."""
-        if self.was_accepted(command.order_number):
+        if self.was_accepted(order.number):
             return "duplicate_id", ""
-        if not 0 <= command.instrument < len(self.markets):
-            return "venue", f"there is no instrument {command.instrument} on this tape"
-        market: Market = self.markets[command.instrument]
+        if not 0 <= instrument < len(self.markets):
+            return "venue", f"there is no instrument {instrument} on this tape"
+        market: Market = self.markets[instrument]
         if market.money is None:
             return "venue", market.trouble
-        if command.side not in (BUY, SELL) or command.time_in_force not in (GTC, IOC, FOK):
+        if (order.side != BUY and order.side != SELL) or time_in_force not in (GTC, IOC, FOK):
             return "bad_flags", ""
-        is_market = command.price_ticks == 0
-        reason = self.check_size(market, command.price_ticks, command.quantity_lots, is_market)
+        is_market = order.price_ticks == 0
+        reason = market.check_size(order.price_ticks, order.quantity_lots, is_market)
         if reason:
             return reason, ""
-        if command.post_only and (is_market or command.time_in_force != GTC):
+        if order.post_only and (is_market or time_in_force != GTC):
             return "bad_flags", "a post-only order has a price and rests"
-        if command.reduce_only:
+        if order.reduce_only:
             if market.instrument.kind == "spot":
                 return "bad_flags", "reduce-only orders need a derivative"
-            if (market.position_lots >= 0) if command.side == BUY else (market.position_lots <= 0):
+            if (market.position_lots >= 0) if order.side == BUY else (market.position_lots <= 0):
                 return "reduce_only", ""
-        if command.post_only and self.is_crossing(market, command.side, command.price_ticks * market.tick_steps):
+        order.price = order.price_ticks * market.tick_steps
+        if order.post_only and market.is_reached(order.side, order.price):
             return "post_only", ""
         return "", ""
 
-    def check_size(self, market: Market, price_ticks: int, quantity_lots: int, is_market: bool) -> str:
-        """Return why a price and a total quantity are refused, or an empty text."""
-        instrument = market.instrument
-        if quantity_lots <= 0:
-            return "bad_qty"
-        if price_ticks < 0 or (price_ticks == 0 and not is_market):
-            return "bad_price"
-        size = quantity_lots * market.lot_steps
-        if size < instrument.min_quantity_steps:
-            return "min_qty"
-        if instrument.max_quantity_steps and size > instrument.max_quantity_steps:
-            return "max_qty"
-        if is_market or market.money is None:
-            return ""
-        price: int = price_ticks * market.tick_steps
-        return "min_notional" if market.money.min_notional and market.money.is_too_small(price, size) else ""
-
-    def is_crossing(self, market: Market, side: int, price: int) -> bool:
-        """Return whether displayed quantity that we have not taken stands at *price* or better."""
-        return market.is_reached(side, price)
-
-    def place(self, command: NewOrder, now_ns: int) -> bool:
+    def place(self, market: Market, order: OwnOrder, time_in_force: int, now_ns: int) -> bool:
         """Accept a new order, let it take, and let the rest rest."""
-        market: Market = self.markets[command.instrument]
-        self.remember(command.order_number)
+        number: int = order.number
+        self.remember(number)
         self.report(
             Accepted(
-                order_number=command.order_number,
+                order_number=number,
                 event_ns=now_ns,
-                receive_ns=self.known_at(now_ns, command.order_number),
-                venue_order_id=str(command.order_number),
+                receive_ns=self.known_at(now_ns, number),
+                venue_order_id=str(number),
             )
         )
-        price = command.price_ticks * market.tick_steps
-        order = OwnOrder(command.order_number, command.side, price, command.price_ticks, command.quantity_lots)
-        order.post_only = command.post_only
-        order.reduce_only = command.reduce_only
-        self.open[order.number] = order
-        self.home[order.number] = market
-        if command.time_in_force == FOK:
-            found = 0 if market.in_gap else market.takeable(order.side, price, order.leaves_lots)
+        self.open[number] = order
+        self.home[number] = market
+        if time_in_force == FOK:
+            found = 0 if market.in_gap else market.takeable(order.side, order.price, order.leaves_lots)
             if found < order.leaves_lots:
                 return self.end(market, order, "fok", now_ns)
-        self.take(market, order, now_ns)
-        if order.number not in self.open:
+        if self.take(market, order, now_ns) and number not in self.open:
             return True
-        if price == 0:
+        if order.price == 0:
             return self.end(market, order, "no_liquidity", now_ns)
-        if command.time_in_force != GTC:
+        if time_in_force != GTC:
             return self.end(market, order, "ioc", now_ns)
         return market.rest(order)
 
     def take(self, market: Market, order: OwnOrder, now_ns: int) -> bool:
-        """Let *order* take displayed quantity, level by level, each at its price; nothing during a gap."""
-        if market.in_gap:
+        """Let *order* take displayed quantity, level by level, each at its price; nothing during a gap.
+
+        Return whether there was any.
+        """
+        if market.in_gap or not market.touches(order.side, order.price):
             return False
         taken = market.taken_offers if order.side == BUY else market.taken_bids
         for price, ticks, lots in market.plan(order.side, order.price, order.leaves_lots):
@@ -541,10 +542,10 @@ class ReplayVenue(OrderReplay):
         filled = order.quantity_lots - order.leaves_lots
         if 0 < command.quantity_lots <= filled:
             return self.end(market, order, "amend_below_filled", now_ns)
-        reason = self.check_size(market, command.price_ticks, command.quantity_lots, False)
+        reason = market.check_size(command.price_ticks, command.quantity_lots, False)
         price = command.price_ticks * market.tick_steps
         keeps = price == order.price and command.quantity_lots <= order.quantity_lots
-        if not reason and not keeps and order.post_only and self.is_crossing(market, order.side, price):
+        if not reason and not keeps and order.post_only and market.is_reached(order.side, price):
             reason = "post_only"
         if reason:
             return self.refuse(command, reason, now_ns, self.known_at(now_ns, order.number))

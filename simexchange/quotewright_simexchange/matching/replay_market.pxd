@@ -38,6 +38,8 @@ cdef class Market:
     cdef public bint is_top_only
     cdef public long long tick_steps
     cdef public long long lot_steps
+    cdef public long long least_steps
+    cdef public long long most_steps
     cdef public double size_unit
     cdef public list bids
     cdef public list offers
@@ -54,12 +56,18 @@ cdef class Market:
     cdef public long long underlying
     cdef public object money
     cdef public str trouble
-    @cython.locals(best=cython.longlong, count=cython.longlong, inside=list, is_whole=cython.bint, levels=list)
+    @cython.locals(best=cython.longlong)
+    cpdef bint touches(self, int side, long long limit) except -1
+    @cython.locals(price=object, size=object)
+    cpdef bint is_reached(self, int side, long long limit) except -1
+    @cython.locals(count=cython.longlong, inside=list, is_whole=cython.bint, levels=list)
     cpdef list opposite(self, int side, object limit)
     @cython.locals(levels=list, book=BookModel, displayed=cython.longlong, place=cython.Py_ssize_t, level=OwnLevel, best=cython.longlong)
     cpdef bint rest(self, OwnOrder order) except -1
     @cython.locals(levels=list, level=OwnLevel)
     cpdef bint unrest(self, OwnOrder order) except -1
+    @cython.locals(size=cython.longlong, price=object)
+    cpdef str check_size(self, long long price_ticks, long long quantity_lots, bint is_market)
     @cython.locals(taken=dict)
     cpdef bint refresh(self, int side, long long price) except -1
     @cython.locals(bids=list, offers=list, has_taken=cython.bint, lowest=cython.longlong, highest=cython.longlong, level=OwnLevel)

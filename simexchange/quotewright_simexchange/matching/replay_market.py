@@ -72,6 +72,8 @@ class Market:
         self.is_top_only = is_top_only
         self.tick_steps = instrument.tick_steps
         self.lot_steps = instrument.lot_steps
+        self.least_steps = instrument.min_quantity_steps
+        self.most_steps = instrument.max_quantity_steps
         self.size_unit = 10.0**instrument.size_decimals
         self.bids: list[OwnLevel] = []
         self.offers: list[OwnLevel] = []
@@ -124,15 +126,25 @@ class Market:
         """Return how many lots up to *wanted_lots* can be taken at *limit* or better; 0 is no limit."""
         return sum(lots for _, _, lots in self.plan(side, limit, wanted_lots))
 
+    def touches(self, side: int, limit: int) -> bool:
+        """Return whether an order of *side* at *limit* (0 is no limit) meets the other side of the displayed book."""
+        best = self.book.best_offer if side == BUY else self.book.best_bid
+        if best == 0 or limit == 0:
+            return best != 0
+        return best <= limit if side == BUY else best >= limit
+
     def is_reached(self, side: int, limit: int) -> bool:
         """Return whether an order of *side* at *limit* would reach displayed quantity that we have not taken."""
-        levels = self.opposite(side, limit)
-        return bool(levels) and any(self.left_at(side, price, size) >= self.lot_steps for price, size in levels)
+        if not self.touches(side, limit):
+            return False
+        for price, size in self.opposite(side, limit):  # noqa: SIM110 - a typed loop, no generator
+            if self.left_at(side, price, size) >= self.lot_steps:
+                return True
+        return False
 
     def opposite(self, side: int, limit: int) -> list[tuple[int, int]]:
         """Return the displayed levels that an order of *side* may take from, best first."""
-        best = self.book.best_offer if side == BUY else self.book.best_bid
-        if best == 0 or (limit and (best > limit if side == BUY else best < limit)):
+        if not self.touches(side, limit):
             return []
         count = 16
         while True:
@@ -151,6 +163,22 @@ class Market:
         taken = self.taken_offers if side == BUY else self.taken_bids
         left = size - taken.get(price, 0)
         return left if left > 0 else 0
+
+    def check_size(self, price_ticks: int, quantity_lots: int, is_market: bool) -> str:
+        """Return why a price and a total quantity are refused, or an empty text."""
+        if quantity_lots <= 0:
+            return "bad_qty"
+        if price_ticks < 0 or (price_ticks == 0 and not is_market):
+            return "bad_price"
+        size = quantity_lots * self.lot_steps
+        if size < self.least_steps:
+            return "min_qty"
+        if self.most_steps and size > self.most_steps:
+            return "max_qty"
+        if is_market or self.money is None:
+            return ""
+        price: int = price_ticks * self.tick_steps
+        return "min_notional" if self.money.min_notional and self.money.is_too_small(price, size) else ""
 
     def refresh(self, side: int, price: int) -> bool:
         """Forget what we took from a level: the market has said anew what stands there."""
