@@ -33,6 +33,7 @@ skew = 0.0
 max_position = "{MOST_LOTS} lots"
 hold_within = "{MOST_LOTS} lots"
 every = "{EVERY_NS // 1_000_000}ms"
+wake_on_fill = false
 """
 PLAIN = f"""{VENUE}
 [strategies.maker]

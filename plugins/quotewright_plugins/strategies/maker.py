@@ -37,6 +37,7 @@ class MultiLevelMaker(Strategy):
         default=1.0, doc="each farther level's size as a multiple of the one before", check=positive
     )
     every: Duration = setting(default="100ms", doc="how often quotes are thought over", check=at_least(1))
+    wake_on_fill: bool = setting(default=True, doc="whether quotes are thought over after each fill of ours, too")
     hold_within: Amount | None = setting(
         default=None, doc="largest position the quotes may lead to: what could pass it is not stated", check=positive
     )

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from quotewright.config.units import UnitError
 from quotewright.errors import ConfigError
 from quotewright.kernel.codes import INSTRUMENT_CHANGE
+from quotewright.kernel.desk import Desk
+from quotewright.kernel.quoting import QuoteManager
 from quotewright_plugins.strategies.maker import inventory_ratio
-from tests.framework.kernel.stage import Market
+from tests.framework.kernel.stage import Market, ObedientVenue
 from tests.plugins.strategies.support import CENTS, Shop, fixed, makers, multi_level
 
 MAKERS = st.sampled_from(sorted(makers()))
@@ -199,3 +201,10 @@ def test_wrong_keys_are_refused_by_name():
         fixed(hold_within="0 BTC")
     with pytest.raises(ConfigError, match=r"strategies.mm.size: unit 'ETH' fits no instrument"):
         Shop(fixed(size="1 ETH"))
+
+
+@pytest.mark.parametrize("wakes", [True, False])
+def test_a_maker_thinks_after_its_fills_unless_told_not_to(wakes):
+    shop = Shop(fixed(wake_on_fill=wakes))
+    assert Desk("mm", shop.strategy, shop.view, QuoteManager(0, 0, False), ObedientVenue()).on_fill == wakes
+    assert fixed().wake_on_fill
