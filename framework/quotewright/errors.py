@@ -13,6 +13,10 @@ class InputError(QuotewrightError, ValueError):
     """A file, frame or value does not hold what it should."""
 
 
+class NotCausalError(InputError):
+    """A tape shows something before it happened, or its rows are out of order: no result may come of it."""
+
+
 class NotFoundError(QuotewrightError):
     """A file, tape, run or name does not exist."""
 

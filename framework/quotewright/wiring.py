@@ -188,10 +188,12 @@ def assemble(
     Raises:
         ConfigError: a table that names what is not there, or values that do not fit the instruments.
     """
-    if tape is not None:
-        tape.require_causal()
     seed = config.run.seed
     venues: dict[str, Venue] = {name: plugins.build("execution_venues", table) for name, table in config.venues.items()}
+    if tape is not None and all(venue.reads_in_windows for venue in venues.values()):
+        tape.check_as_read()
+    elif tape is not None:
+        tape.require_causal()
     market = open_market(config, plugins, tape, venues, live, to_ns)
     cards = _cards(config, plugins, venues)
     for name, venue in venues.items():

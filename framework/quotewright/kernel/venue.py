@@ -26,6 +26,10 @@ class Venue:
     reports_funding = False
     """Whether the venue reports funding it has paid or charged; else the run books it from the market's own rows."""
 
+    reads_in_windows = False
+    """Whether it reads a tape by ``source()`` and ``event_windows()`` alone, which check what they hand out; for any
+    other venue the whole tape is checked before :meth:`connect`."""
+
     def connect(self, context: VenueContext) -> None:
         """Take what the run consists of: instruments, the tape if there is one, seed and start; called once."""
 

@@ -7,7 +7,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import attrs
 from quotewright.config.check import resolved
 from quotewright.config.masking import masked
 from quotewright.config.toml import to_toml
-from quotewright.errors import ConfigError
+from quotewright.errors import ConfigError, NotCausalError
 from quotewright.fetching.times import iso
 from quotewright.kernel.codes import HALT, NEVER
 from quotewright.runtime.control import Control
@@ -160,8 +160,20 @@ class Session:
             yield
         except KeyboardInterrupt:
             self.interrupt()
+        except NotCausalError:  # whatever the run came to is worth nothing
+            self.abandon()
+            raise
         except BaseException as error:  # a plugin may raise SystemExit, too: nothing it does loses the record
             self.recorder.on_fault(culprit(error, self.wired), error)
+
+    def abandon(self) -> None:
+        """Close what is open without a summary."""
+        if self.control is not None:
+            self.control.close()
+        self.recorder.close()
+        for close in (*(venue.close for venue in self.wired.venues.values()), self.wired.market.source.close):
+            with suppress(Exception):
+                close()
 
     def finish(self) -> Outcome:
         """Cancel what is open, take the last reports, close the record, and return the summary."""

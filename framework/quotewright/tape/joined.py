@@ -76,6 +76,9 @@ class JoinedTape(Tape):
             tape.require_causal()
             _require_header(tape)
 
+    def check_as_read(self) -> None:
+        self.require_causal()
+
     def close(self) -> None:
         """Close every tape."""
         for tape in self.tapes:

@@ -76,6 +76,7 @@ class TapeSource(RowSource):
                 last += 1
             if last > end:
                 last = end
+        self.tape.hold(last)
         self.last = last
         self.tape.expect(last, min(last + 2 * self.window, end))
         return True

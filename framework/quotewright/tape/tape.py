@@ -8,13 +8,13 @@ import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 import msgspec
 import numpy as np
 
-from quotewright.errors import FormatVersionError, InputError, NotFoundError
+from quotewright.errors import FormatVersionError, InputError, NotCausalError, NotFoundError
 from quotewright.kernel import causal
 from quotewright.kernel.codes import LAST, NEVER, ROW_WORDS
 from quotewright.kernel.rows import Rows, TapeBuffer
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     RowArray = np.ndarray[Any, np.dtype[Any]]
     OrderArray = npt.NDArray[np.int64]
 
+WINDOW_ENTRIES = 32_768
+"""About how many rows are checked at a time before somebody reads them in order of event time."""
 PAGE = mmap.ALLOCATIONGRANULARITY
 POPULATE_READ = 22
 """MADV_POPULATE_READ of Linux 5.14, which Python has no name for."""
@@ -171,6 +173,10 @@ class Tape:
     array: RowArray
     event_order: memoryview[int]
     name = "memory"
+    _is_causal = False
+    _watch: causal.CausalCheck | None = None
+    _held = 0
+    """How many rows ``_watch`` has seen in order."""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -202,7 +208,25 @@ class Tape:
 
         Numbers follow one another where the rows of one message do. One tape is one window.
         """
-        yield self.rows, self.event_order
+        if self._watch is None:
+            yield self.rows, self.event_order
+            return
+        check = self._causal_check()
+        first, count = 0, len(self.event_order)
+        while first < count:
+            last = min(first + WINDOW_ENTRIES, count)
+            while last < count and self._is_within_message(last):
+                last += 1
+            if not check.order_holds(first, last):
+                self._refuse()
+            self.hold(check.highest + 1)
+            yield self.rows, self.event_order[first:last]
+            first = last
+
+    def _is_within_message(self, at: int) -> bool:
+        """Return whether entry *at* of the event order is a row of the same message as the entry before it."""
+        row = self.event_order[at - 1]
+        return self.event_order[at] == row + 1 and not int(self.array["flags"][row]) & LAST
 
     def expect(self, first: int, last: int) -> None:
         """Have rows ``[first, last)`` read ahead from the disk; nothing but waiting depends on it."""
@@ -224,27 +248,62 @@ class Tape:
             self.release(first, last)
 
     def require_causal(self) -> None:
-        """Raise InputError if a row was received before it happened, or rows or their orders are not in order."""
-        if getattr(self, "_is_causal", False):
+        """Raise NotCausalError if a row was received before it happened, or rows or their orders are not in order."""
+        if self._is_causal:
             return
         if not self._is_in_order():
             self._check_rows()
             self._check_event_order()
         self._is_causal = True
 
+    def check_as_read(self) -> None:
+        """Have :meth:`source` and :meth:`event_windows` check what they hand out, instead of reading everything twice.
+
+        What is wrong is raised then, as :meth:`require_causal` would. Interpreted kernels check at once: row by row
+        they would be slower than NumPy.
+        """
+        if self._is_causal or self._watch is not None:
+            return
+        if not causal.IS_COMPILED or len(self.event_order) != len(self.array) or not self._ends_whole():
+            self.require_causal()
+        else:
+            self._watch = self._causal_check()
+
+    def hold(self, last: int) -> None:
+        """Check the rows before *last* that are not yet, after :meth:`check_as_read`; else do nothing."""
+        while self._watch is not None and self._held < last:
+            first, end = self._held, min(last, self._held + BLOCK_ROWS)
+            if not self._watch.rows_hold(first, end):
+                self._refuse()
+            if end < last:  # a long way to go, to where a run begins
+                self.release(first, end)
+            self._held = end
+
+    def _causal_check(self) -> causal.CausalCheck:
+        return causal.CausalCheck(self.rows, self.event_order, len(self.instruments))
+
+    def _ends_whole(self) -> bool:
+        return not len(self.array) or bool(int(self.array["flags"][-1]) & LAST)
+
+    def _refuse(self) -> NoReturn:
+        """Raise what is wrong with the rows or their order."""
+        self._check_rows()
+        self._check_event_order()
+        raise NotCausalError(f"{self.name} changed while it was read; import the recording again")
+
     def _is_in_order(self) -> bool:
         """Return whether a quick pass finds nothing wrong; what it finds is said by the checks after it."""
         count = len(self.array)
         if not causal.IS_COMPILED or len(self.event_order) != count:
             return False
-        check = causal.CausalCheck(self.rows, self.event_order, len(self.instruments))
+        check = self._causal_check()
         for first in range(0, count, BLOCK_ROWS):
             last = min(first + BLOCK_ROWS, count)
             self.touch(first, last)
             if not check.holds(first, last):
                 return False
             self.release(min(first, check.lowest), max(last, check.highest + 1))
-        return not count or bool(int(self.array["flags"][-1]) & LAST)
+        return self._ends_whole()
 
     def _check_rows(self) -> None:
         before = -(2**63)
@@ -253,26 +312,26 @@ class Tape:
             event, receive = rows["event_ns"], rows["receive_ns"]
             if (event > receive).any():
                 at = int(np.argmax(event > receive))
-                raise InputError(
+                raise NotCausalError(
                     f"{self.name}: row {first + at} is received at {receive[at]} ns, before it happened at {event[at]} "
                     "ns; such a tape would show the future: import the recording again"
                 )
             is_back = receive < np.concatenate(([before], receive[:-1]))
             if is_back.any():
                 at = int(np.argmax(is_back))
-                raise InputError(
+                raise NotCausalError(
                     f"{self.name}: row {first + at} is received at {receive[at]} ns, before the row in front of it; "
                     "receive times never decrease in a tape: import the recording again"
                 )
             before = int(receive[-1])
             if int(rows["instrument"].max()) >= known:
                 at = int(np.argmax(rows["instrument"] >= known))
-                raise InputError(
+                raise NotCausalError(
                     f"{self.name}: row {first + at} is about instrument {rows['instrument'][at]}, the tape has "
                     f"{known}; it is damaged: import the recording again"
                 )
         if len(self.array) and not int(self.array["flags"][-1]) & LAST:
-            raise InputError(f"{self.name}: the last message is not complete; import the recording again")
+            raise NotCausalError(f"{self.name}: the last message is not complete; import the recording again")
 
     def _check_event_order(self) -> None:
         """Event time and row number must rise strictly along the order: then it is the one stable order."""
@@ -280,20 +339,20 @@ class Tape:
         order = np.frombuffer(self.event_order, dtype=np.int64)
         wrong = f"{self.name}: the event order is not the stable order by event time (%s); import the recording again"
         if len(order) != count:
-            raise InputError(wrong % f"{len(order)} entries for {count} rows")
+            raise NotCausalError(wrong % f"{len(order)} entries for {count} rows")
         event_before, row_before = -(2**63), -1
         for first in range(0, count, BLOCK_ROWS):
             part = order[first : first + BLOCK_ROWS]
             low, high = int(part.min()), int(part.max())
             if low < 0 or high >= count:
-                raise InputError(wrong % f"entry {low if low < 0 else high} names no row")
+                raise NotCausalError(wrong % f"entry {low if low < 0 else high} names no row")
             event = self.array["event_ns"][part]
             is_after = event[1:] > event[:-1]
             is_after |= (event[1:] == event[:-1]) & (part[1:] > part[:-1])
             is_joined = (int(event[0]), int(part[0])) > (event_before, row_before)
             if not (is_joined and is_after.all()):
                 at = first + (int(np.argmin(is_after)) + 1 if is_joined else 0)
-                raise InputError(wrong % f"entry {at}")
+                raise NotCausalError(wrong % f"entry {at}")
             event_before, row_before = int(event[-1]), int(part[-1])
             self.release(low, high + 1)
             self.release(first, first + len(part))

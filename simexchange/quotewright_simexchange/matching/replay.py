@@ -79,6 +79,7 @@ class ReplayVenue(OrderReplay):
     """
 
     keeps_priority_on_reduce = True
+    reads_in_windows = True
 
     def __init__(
         self,

@@ -6,8 +6,10 @@ import random
 
 import pytest
 
-from quotewright.kernel.far_levels import LEAST, FarLevels
+from quotewright.kernel.far_levels import FarLevels
 
+LEAST = 64
+"""Places in an empty table."""
 HIGHEST = 2**53
 SPACES = {
     "a side of a book": range(600_000, 640_000),

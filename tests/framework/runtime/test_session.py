@@ -111,7 +111,7 @@ def test_the_garbage_collector_is_as_before_after_a_run():
     before = gc.get_threshold()
     with collecting_seldom():
         during = gc.get_threshold(), gc.get_freeze_count()
-    assert during[0] == (20_000, *before[1:])
+    assert during[0] == (100_000, *before[1:])
     assert during[1] > 0
     assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
