@@ -65,13 +65,19 @@ class CausalCheck:
             event = words[row * ROW_WORDS]
             if event < event_before or (event == event_before and row <= row_before):
                 return False
-            event_before = event
-            row_before = row
             if row < lowest:
                 lowest = row
+            at += 1
+            # Mostly the rest of a message: the next rows, at the same time.
+            word = row * ROW_WORDS + ROW_WORDS
+            while at < last and order[at] == row + 1 and row + 1 < count and words[word] == event:
+                row += 1
+                word += ROW_WORDS
+                at += 1
             if row > highest:
                 highest = row
-            at += 1
+            event_before = event
+            row_before = row
         self.event_before = event_before
         self.row_before = row_before
         self.lowest = lowest

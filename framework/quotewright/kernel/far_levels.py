@@ -124,14 +124,13 @@ class FarLevels:
         return total + part
 
     def keys_from(self, lowest: int) -> list[int]:
-        """Return the keys at or above *lowest*, highest first."""
+        """Return the keys at or above *lowest*, in any order; the same history gives the same one."""
         found = []
         index = 0
         while index < 2 * self.places:
             if self.table[index + 1] > 0 and self.table[index] >= lowest:
                 found.append(self.table[index])
             index += 2
-        found.sort(reverse=True)
         return found
 
 

@@ -205,7 +205,7 @@ class LadderSide:
             place -= 1
         left = count - len(found)
         if left > 0:
-            for far_key in self.far.keys_from(NO_KEY)[:left]:
+            for far_key in sorted(self.far.keys_from(NO_KEY), reverse=True)[:left]:
                 found.append((sign * far_key, self.far.get(far_key)))
         return found
 
@@ -238,7 +238,7 @@ class LadderSide:
         if left > 0 and not is_done and self.far.count:
             if left >= self.far.count:
                 return total + self.far.sum_from(lowest)
-            for far_key in self.far.keys_from(lowest)[:left]:
+            for far_key in sorted(self.far.keys_from(lowest), reverse=True)[:left]:
                 total = total + self.far.get(far_key)
         return total
 

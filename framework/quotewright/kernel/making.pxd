@@ -10,6 +10,8 @@ cdef class Level:
     cdef readonly long long lots
     cdef readonly object worth
 
+cdef class Leaning
+
 cdef class LevelQuotes:
     cdef readonly BoundAmount size
     cdef readonly bint is_value
@@ -23,6 +25,8 @@ cdef class LevelQuotes:
     cpdef Level level(self, View view, object first, object share)
     @cython.locals(step=cython.double, money=object, buy_room=cython.longlong, sell_room=cython.longlong, limit=object, is_coarse=cython.bint)
     cpdef bint state(self, View view, Quotes quotes, object bid_at, object offer_at, double half, BoundAmount room=*, object position_lots=*) except -1
+    @cython.locals(position=object, mid=cython.double, half=cython.double, centre=cython.double)
+    cpdef bint around_mid(self, View view, Quotes quotes, double half_share, Leaning leaning, BoundAmount room=*) except -1
     @cython.locals(place=cython.longlong, price=cython.longlong, level=Level, wanted=cython.double, lots=cython.longlong)
     cpdef bint bids(self, View view, Quotes quotes, double first, double step, object money, long long room, bint is_coarse) except -1
     @cython.locals(place=cython.longlong, price=cython.longlong, level=Level, wanted=cython.double, lots=cython.longlong)

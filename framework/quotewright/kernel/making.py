@@ -106,6 +106,22 @@ class LevelQuotes:
             self.offers(view, quotes, offer_at, step, money, sell_room, is_coarse)
         return True
 
+    def around_mid(
+        self, view: View, quotes: Quotes, half_share: float, leaning: Leaning, room: BoundAmount | None = None
+    ) -> bool:
+        """State quotes around the mid, moved against the strategy's own position.
+
+        Args:
+            half_share: The half-spread as a share of the mid.
+            leaning: By how many half-spreads the position moves both quotes.
+            room: As in :meth:`state`, for the strategy's own position.
+        """
+        position: int = view.own.position_lots
+        mid = view.mid_ticks()
+        half = mid * half_share
+        centre = mid - half * leaning.lean(view, position)
+        return self.state(view, quotes, centre - half, centre + half, half, room, position)
+
     def bids(
         self, view: View, quotes: Quotes, first: float, step: float, money: int | None, room: int, is_coarse: bool
     ) -> bool:

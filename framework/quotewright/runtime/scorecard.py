@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from quotewright.kernel.counts import WITHIN_BPS, WITHIN_TICKS, InventoryCounts, OrderCounts, QuoteCounts
@@ -82,9 +84,8 @@ class OrderStatistics(OrderCounts):
 
     def _times(self) -> dict[str, Any]:
         times = sorted(self.times_ns)
-        counts = [0] * (len(TIMES_TO_FILL_NS) + 1)
-        for time_ns in times:
-            counts[sum(time_ns > edge for edge in TIMES_TO_FILL_NS)] += 1
+        until = [0, *(bisect_right(times, edge) for edge in TIMES_TO_FILL_NS), len(times)]
+        counts = [after - before for before, after in pairwise(until)]
         edges: list[float | None] = [edge / 1e9 for edge in TIMES_TO_FILL_NS]
         return {
             "orders": len(times),

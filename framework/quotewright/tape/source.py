@@ -44,6 +44,7 @@ class TapeSource(RowSource):
         self.first = row_at(self.rows, from_ns)
         self.last = self.first
         self.released = self.first
+        self.expected = self.first
         self.end = self.rows.count if to_ns == NEVER else row_at(self.rows, to_ns)
 
     def fill(self, until_ns: int) -> int:
@@ -78,7 +79,12 @@ class TapeSource(RowSource):
                 last = end
         self.tape.hold(last)
         self.last = last
-        self.tape.expect(last, min(last + 2 * self.window, end))
+        ahead = last + 2 * self.window
+        if ahead > end:
+            ahead = end
+        if ahead > self.expected:  # what was asked for is on its way
+            self.tape.expect(max(last, self.expected), ahead)
+            self.expected = ahead
         return True
 
     def close(self) -> bool:

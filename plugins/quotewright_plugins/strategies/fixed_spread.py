@@ -9,9 +9,9 @@ from quotewright.plugin.settings import configured, positive, setting
 from quotewright_plugins.strategies.leaning import LeaningMaker
 
 if TYPE_CHECKING:
+    from quotewright.kernel.strategy import Quotes
     from quotewright.kernel.view import View
     from quotewright.wiring import BindContext
-    from quotewright_plugins.strategies.maker import Target
 
 
 @configured
@@ -30,9 +30,6 @@ class FixedSpread(LeaningMaker):
         super().bind(context)
         self._half_fraction = float(self.spread.fraction) / 2.0
 
-    def target(self, view: View) -> Target | None:
-        """Return the quotes around the skewed centre."""
-        mid = view.mid_ticks()
-        half = mid * self._half_fraction
-        centre = mid - half * self._leaning.lean(view, view.own_position_lots)
-        return centre - half, centre + half, half
+    def on_wake(self, view: View, quotes: Quotes) -> None:
+        """State the quotes around the skewed centre."""
+        self._quotes.around_mid(view, quotes, self._half_fraction, self._leaning, self._room)
