@@ -134,6 +134,8 @@ class Market:
         rows["price"] = price
         rows["size"] = np.where(is_deleted, 0, size)
         rows["side"] = side
+        # As recorded: a message tells all its bids, then all its offers, each by rising price.
+        rows = rows[np.lexsort((price, side, message))]
         rows["flags"][ends - 1] = codes.LAST
         if self.is_started:
             return rows

@@ -75,7 +75,7 @@ class FarLevels:
         end = 2 * self.places
         while self.places > LEAST and 8 * self.count < self.places:
             self.places >>= 1
-        while 4 * self.count >= self.places:
+        while 2 * self.count >= self.places:
             self.places <<= 1
         self.table = free_table(self.places)
         self.used = self.count

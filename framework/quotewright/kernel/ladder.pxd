@@ -54,10 +54,9 @@ cdef class LadderSide:
 cdef class Ladder(BookModel):
     cdef LadderSide bids
     cdef LadderSide offers
-    cdef list sides
     @cython.locals(found=cython.int, is_moved=cython.bint)
     cpdef bint apply(self, Rows rows, long long first, long long last) except -1
-    @cython.locals(found=cython.int, sides=list, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong, one=LadderSide, key=cython.longlong, offset=cython.longlong, old=cython.longlong, count=cython.longlong, bit=cython.longlong, place=cython.longlong)
+    @cython.locals(found=cython.int, held=cython.longlong, word=cython.longlong, kind=cython.longlong, side=cython.longlong, price=cython.longlong, size=cython.longlong, one=LadderSide, key=cython.longlong, offset=cython.longlong, old=cython.longlong, count=cython.longlong, bit=cython.longlong, place=cython.longlong)
     cdef int take(self, const long long[::1] words, long long at, long long end) except -1
     @cython.locals(bid=cython.longlong, offer=cython.longlong, is_moved=cython.bint)
     cdef bint show_best(self) except -1

@@ -55,7 +55,7 @@ class LadderSide:
     def put_outside(self, key: int, size: int) -> bool:
         """Set the size of a level that is not in the window; return False if the window has changed instead."""
         self.far_work += 1
-        if self.far_work > self.window and self.window < self.widest:
+        if self.far_work > self.window >> 2 and self.window < self.widest:
             self.widen()
             return False
         if size == 0:
@@ -280,7 +280,6 @@ class Ladder(BookModel):
             raise InputError(f"ladder: widest should be a power of two from 64 to {1 << 20}, was {widest}")
         self.bids = LadderSide(BID, window, widest)
         self.offers = LadderSide(OFFER, window, widest)
-        self.sides = [self.bids, self.bids, self.offers]  # by code
 
     def apply(self, rows: Rows, first: int, last: int) -> bool:
         if first < 0 or last > rows.count:
@@ -294,10 +293,11 @@ class Ladder(BookModel):
 
     def take(self, words: memoryview[int] | array[int], at: int, end: int) -> int:
         """Apply the rows in ``words[at:end]``; return what was among them."""
-        # Every level goes through this loop. Rows of both sides come mixed: a look-up of the side costs less than a
-        # branch that nobody can foresee, and a call for each level would cost as much as the level itself.
+        # Every level goes through this loop; a call for each would cost as much as the level itself. Venues tell all
+        # levels of one side, then all of the other, so that the side is looked up where it changes.
         found = 0
-        sides = self.sides
+        held = BID
+        one = self.bids
         while at < end:
             word = words[at + 5]
             kind = word & 255
@@ -315,10 +315,15 @@ class Ladder(BookModel):
             size = words[at + 3]
             if kind == LEVEL_DELETE:
                 size = 0
-            if price < 1 or price > MAX_STEPS or size < 0 or size > MAX_STEPS or side < BID or side > OFFER:
+            if price < 1 or price > MAX_STEPS or size < 0 or size > MAX_STEPS:
                 self.show_best()
                 self.refuse_row(at // ROW_WORDS, side, price, size)
-            one = sides[side]
+            if side != held:
+                if side < BID or side > OFFER:
+                    self.show_best()
+                    self.refuse_row(at // ROW_WORDS, side, price, size)
+                held = side
+                one = self.bids if side == BID else self.offers
             key = price * one.sign
             offset = key - one.base
             if offset < 0 or offset >= one.window:
