@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import attrs
@@ -11,7 +12,8 @@ import pytest
 
 import quotewright as qw
 from quotewright.config.load import load_config
-from quotewright.errors import ConfigError
+from quotewright.errors import ConfigError, NotCausalError
+from quotewright.kernel.causal import IS_COMPILED
 from quotewright.kernel.codes import BID, FUNDING, LAST, LAST_BIT, NEVER, OFFER, TRADE, pack
 from quotewright.kernel.ladder import Ladder
 from quotewright.kernel.rows import TapeBuffer
@@ -20,6 +22,7 @@ from quotewright.plugin.registry import PluginSet
 from quotewright.runtime.drivers import Max, Paced, Step, Stepped, speed_of, steps, wakes
 from quotewright.runtime.session import backtest, drive, open_backtest, paper
 from quotewright.tape.joined import JoinedTape
+from quotewright.tape.layout import ROW_DTYPE
 from quotewright.tape.tape import MemoryTape, Tape, TapeFile
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -313,3 +316,26 @@ def test_what_is_no_speed(text):
 def test_what_is_no_step(text):
     with pytest.raises(ConfigError, match="a step should be message, wake or a duration such as 1s, was"):
         Step.parse(text)
+
+
+def test_a_tape_that_shows_the_future_late_ends_the_run_without_a_result(plugins, tape, tmp_path, monkeypatch):
+    monkeypatch.setattr("quotewright.tape.tape.WINDOW_ENTRIES", 500)
+    shutil.copytree(TAPE, tmp_path / "tape")
+    rows = np.memmap(tmp_path / "tape" / "rows.bin", ROW_DTYPE, "r+")
+    rows["event_ns"][20_000] = rows["receive_ns"][20_000] + 1
+    rows.flush()
+    del rows
+    folder = tmp_path / "run"
+    with TapeFile.open(tmp_path / "tape") as planted:
+        with pytest.raises(NotCausalError, match="row 20000 is received at"):
+            backtest(load_config([CONFIG]), plugins, planted, folder)
+        assert not (folder / "summary.json").exists()
+        assert sorted(entry.name for entry in folder.glob("*")) in (
+            [], ["config.toml", "fills.csv", "orders.jsonl", "samples.npz"]
+        )  # fmt: skip
+        # Whoever stops before it never meets it where kernels are compiled; interpreted ones look at once.
+        before_ns = int(planted.array["receive_ns"][5_000])
+        if IS_COMPILED:
+            short = backtest(load_config([CONFIG]), plugins, planted, to_ns=before_ns).summary
+            sound = backtest(load_config([CONFIG]), plugins, tape, to_ns=before_ns).summary
+            assert short["order_log_sha256"] == sound["order_log_sha256"]
