@@ -15,12 +15,12 @@ from quotewright_simexchange.latency import ConstantLatency
 from quotewright_simexchange.latency_table import LatencyTable
 from quotewright_simexchange.matching.queues import FrontQueue, LogQueue, OrdersQueue, PowerQueue, QueueModel
 from quotewright_simexchange.matching.replay import ReplayVenue
+from quotewright_simexchange.matching.replay_fees import ReplayTerms
 from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
-    from quotewright.model.instrument import Instrument
     from quotewright.wiring import VenueContext
-    from quotewright_simexchange.matching.replay_market import Market as ReplayMarket
+    from quotewright_simexchange.matching.replay_market import Market
 
 
 @configured
@@ -95,60 +95,45 @@ class ReplaySettings:
     )
 
 
-class TapeReplay(ReplayVenue):
-    """A replay venue made from a config table; its fees may come from the venue card of the run."""
+class TableTerms(ReplayTerms):
+    """The terms of a config table; the venue's fees may come from the venue card of the run."""
 
     def __init__(self, settings: ReplaySettings) -> None:
-        super().__init__(
-            settings.queue.make(),
-            ConstantLatency(),
-            Decimal(0),
-            Decimal(0),
-            settings.unknown_side == "both",
-            conflation_ns=int(settings.conflation),
-            taking=settings.taking.make(),
-            option_fee_cap=Decimal(settings.option_fee_cap),
-        )
         self.settings = settings
         self.tiers: FeeTiers | None = None
 
-    def connect(self, context: VenueContext) -> None:
+    def prepare(self, venue: ReplayVenue, context: VenueContext) -> None:
+        """Take latency and fees as the table says."""
         settings = self.settings
-        self.latency = settings.latency.make(context.where, context.seed)
+        venue.latency = settings.latency.make(context.where, context.seed)
         maker, taker = settings.maker_fee, settings.taker_fee
         if settings.card and (maker is None or taker is None):
             tier = find_tier(context.cards.get(settings.card), settings, context.where)
             if settings.volume_30d is not None:
                 self.tiers = find_tiers(context.cards.get(settings.card), settings, context.where)
+                self.follows_volume = True
                 tier = self.tiers.tier
             maker = tier.maker if maker is None else maker
             taker = tier.taker if taker is None else taker
-        self.set_fees(
+        venue.set_fees(
             maker.fraction if maker is not None else Decimal(0), taker.fraction if taker is not None else Decimal(0)
         )
-        super().connect(context)
 
-    def fees(self, instrument: Instrument) -> tuple[Decimal, Decimal]:
-        """Return maker and taker fee as shares of a fill's value, as they are charged now."""
-        return self.maker_fee, self.taker_fee
-
-    def fee(self, market: ReplayMarket, price_ticks: int, lots: int, is_maker: bool) -> int:
-        """Return the fee of a fill, by the tier that the volume traded until today takes, and count the fill."""
+    def before_fill(self, venue: ReplayVenue, market: Market, price_ticks: int, lots: int) -> None:
+        """Let the tier hold that the volume traded until today takes, and count the fill."""
         if self.tiers is None or market.money is None:
-            return super().fee(market, price_ticks, lots, is_maker)
-        tier, settings = self.tiers.at(self.now_ns), self.settings
-        self.set_fees(
+            return
+        tier, settings = self.tiers.at(venue.now_ns), self.settings
+        venue.set_fees(
             tier.maker.fraction if settings.maker_fee is None else settings.maker_fee.fraction,
             tier.taker.fraction if settings.taker_fee is None else settings.taker_fee.fraction,
         )
         value = market.money.notional(lots * market.lot_steps, price_ticks * market.tick_steps)
         self.tiers.add(money(value), market.instrument.quote)
-        return super().fee(market, price_ticks, lots, is_maker)
 
     def figures(self) -> dict[str, Any]:
-        """Return what the venue counted, with the fee tier that holds at the end where it follows the volume."""
-        found = super().figures()
-        return found if self.tiers is None else {**found, "fee_tier": self.tiers.tier.name}
+        """Return the fee tier that holds at the end, where it follows the volume."""
+        return {} if self.tiers is None else {"fee_tier": self.tiers.tier.name}
 
 
 def find_tiers(card: Any, settings: ReplaySettings, where: str) -> FeeTiers:
@@ -173,7 +158,18 @@ def find_tier(card: Any, settings: ReplaySettings, where: str) -> FeeTier:
 
 def replay(settings: ReplaySettings) -> ReplayVenue:
     """Return a replay venue; it takes its tape and fees when it is connected."""
-    return TapeReplay(settings)
+    venue = ReplayVenue(
+        settings.queue.make(),
+        ConstantLatency(),
+        Decimal(0),
+        Decimal(0),
+        settings.unknown_side == "both",
+        conflation_ns=int(settings.conflation),
+        taking=settings.taking.make(),
+        option_fee_cap=Decimal(settings.option_fee_cap),
+    )
+    venue.terms = TableTerms(settings)
+    return venue
 
 
 replay.config_model = ReplaySettings  # type: ignore[attr-defined]

@@ -1,24 +1,18 @@
 cimport cython
 from quotewright.kernel.rows cimport Rows
+from quotewright_simexchange.matching.replay_fees cimport FeeReplay
 from quotewright_simexchange.matching.replay_market cimport Market, OwnOrder
-from quotewright_simexchange.matching.replay_orders cimport OrderReplay
 
 cdef int BUY, FOK, GTC, IOC, TAKEN
 cdef long long LAST_BIT, MOST_TAKEN, NEVER, REMEMBERED, ROW_WORDS
 
-cdef class ReplayVenue(OrderReplay):
+cdef class ReplayVenue(FeeReplay):
     cdef public object latency
     cdef public object taking
-    cdef public tuple option_cap
     cdef public long long shift_ns
     cdef public long long entry_ns
     cdef public long long response_ns
     cdef public bint keeps_order
-    cdef public object maker_fee
-    cdef public object taker_fee
-    cdef public tuple maker_rate
-    cdef public tuple taker_rate
-    cdef public object fee_unit
     cdef Rows rows
     cdef const long long[::1] words
     cdef const long long[::1] order
@@ -53,8 +47,6 @@ cdef class ReplayVenue(OrderReplay):
     cpdef bint find_next(self) except -1
     @cython.locals(position=cython.longlong, is_short=cython.bint)
     cpdef bint fill(self, Market market, OwnOrder order, long long price_ticks, long long lots, int kind, long long now_ns) except -1
-    @cython.locals(rate=tuple, price=object)
-    cpdef object fee(self, Market market, object price_ticks, object lots, bint is_maker)
     @cython.locals(ahead=cython.longlong, places=object)
     cpdef bint keep_place(self, OwnOrder order) except -1
     cpdef bint leave(self, Market market, OwnOrder order) except -1

@@ -18,7 +18,6 @@ from quotewright.kernel.codes import (
     LAST_BIT,
     LEVEL_DELETE,
     LEVEL_SET,
-    MONEY_SCALE,
     NEVER,
     ORDER_ADD,
     ORDER_DELETE,
@@ -47,8 +46,8 @@ from quotewright_simexchange.matching.codes import FOK, GTC, IOC
 from quotewright_simexchange.matching.evidence import EVIDENCE, TAKEN
 from quotewright_simexchange.matching.order_ladder import OrderLadder
 from quotewright_simexchange.matching.queues import QueueModel
+from quotewright_simexchange.matching.replay_fees import FeeReplay
 from quotewright_simexchange.matching.replay_market import Market, OwnOrder
-from quotewright_simexchange.matching.replay_orders import OrderReplay
 from quotewright_simexchange.matching.taking_options import TakingOptions
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ MOST_TAKEN = 64
 OPTION_CAP = Decimal("0.125")
 
 
-class ReplayVenue(OrderReplay):
+class ReplayVenue(FeeReplay):
     """Fills our orders against the rows of a tape, in the order in which they happened at the venue.
 
     Args:
@@ -93,16 +92,13 @@ class ReplayVenue(OrderReplay):
         taking: TakingOptions | None = None,
         option_fee_cap: Decimal = OPTION_CAP,
     ) -> None:
-        super().__init__(queue, unknown_side_helps, conflation_ns)
+        super().__init__(queue, maker_fee, taker_fee, unknown_side_helps, fee_scale, conflation_ns, option_fee_cap)
         self.latency = latency
         self.taking = taking or TakingOptions()
-        self.option_cap = option_fee_cap.as_integer_ratio()
         self.shift_ns = 0
         self.entry_ns = -1
         self.response_ns = -1
         self.keeps_order = True
-        self.fee_unit: int = 10 ** (MONEY_SCALE - fee_scale)
-        self.set_fees(maker_fee, taker_fee)
         self.rows = Rows(memoryview(b"").cast("q"), 0)
         self.words = self.rows.words
         self.order = memoryview(b"").cast("q")
@@ -137,6 +133,8 @@ class ReplayVenue(OrderReplay):
                 f"{context.where}: the replay venue needs a tape; run: quotewright backtest CONFIG --data TAPE"
             )
         self.name = context.name
+        if self.terms is not None:
+            self.terms.prepare(self, context)
         self.attach(context.instruments, tape)
 
     def attach(self, instruments: tuple[Instrument, ...], tape: Any) -> bool:
@@ -198,14 +196,6 @@ class ReplayVenue(OrderReplay):
         if isinstance(latency, ConstantLatency) and type(latency) is ConstantLatency:  # a subclass may think otherwise
             self.entry_ns = latency.entry_ns
             self.response_ns = latency.response_ns
-        return True
-
-    def set_fees(self, maker_fee: Decimal, taker_fee: Decimal) -> bool:
-        """Charge *maker_fee* and *taker_fee*, fractions of the value, from now on."""
-        self.maker_fee = maker_fee
-        self.taker_fee = taker_fee
-        self.maker_rate = maker_fee.as_integer_ratio()
-        self.taker_rate = taker_fee.as_integer_ratio()
         return True
 
     # The clock: rows, then commands, up to the first report that somebody here could answer.
@@ -297,14 +287,6 @@ class ReplayVenue(OrderReplay):
         elif is_short:
             self.end(market, order, "reduce_only", now_ns)
         return True
-
-    def fee(self, market: Market, price_ticks: int, lots: int, is_maker: bool) -> int:
-        """Return the fee of a fill in the settlement currency, see :class:`~.replay_money.FillMoney`."""
-        rate: tuple[int, int] = self.maker_rate if is_maker else self.taker_rate
-        if rate[0] == 0 or market.money is None:
-            return 0
-        price: int = price_ticks * market.tick_steps
-        return market.money.fee(price, lots * market.lot_steps, rate, self.fee_unit, self.option_cap, market.underlying)
 
     def keep_place(self, order: OwnOrder) -> bool:
         """Keep where a resting order stood when it joined, and when the market told what fills it now."""

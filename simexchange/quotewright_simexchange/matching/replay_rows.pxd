@@ -18,6 +18,7 @@ cdef class MarketReplay(Venue):
     cdef public long long unknown_side_prints
     cdef public long long prints_in_gap
     cdef public long long orders_through_gap
+    cpdef bint fill(self, Market market, OwnOrder order, long long price_ticks, long long lots, int kind, long long now_ns) except -1
     @cython.locals(number=cython.longlong, market=Market, at=cython.longlong, end=cython.longlong, found=cython.int)
     cpdef bint take_message(self, Rows rows, long long first, long long last, long long now_ns) except -1
     @cython.locals(is_watching=cython.bint, found=cython.int, word=cython.longlong, kind=cython.longlong, side=cython.longlong, is_bid=cython.bint, price=cython.longlong, size=cython.longlong)

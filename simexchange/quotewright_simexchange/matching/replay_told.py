@@ -35,6 +35,7 @@ def figures(venue: ReplayVenue) -> dict[str, Any]:
         "maker_fee": str(venue.maker_fee),
         "taker_fee": str(venue.taker_fee),
         **by_order,
+        **(venue.terms.figures() if venue.terms is not None else {}),
     }
 
 
