@@ -21,6 +21,7 @@ cdef class Pipeline:
     cdef readonly list desks
     cdef readonly RiskGate gate
     cdef readonly list venues
+    cdef Venue only_venue
     cdef readonly object recorder
     cdef readonly Record record
     cdef readonly OrderManager manager
@@ -36,8 +37,10 @@ cdef class Pipeline:
     cdef readonly long long next_timer_ns
     @cython.locals(soonest=cython.longlong, timer=Timer)
     cpdef bint lay_timers(self) except -1
-    @cython.locals(source=RowSource, taken=cython.longlong, limit=cython.longlong, receive=cython.longlong, horizon=cython.longlong, due=cython.longlong, venue=Venue, known=cython.longlong)
+    @cython.locals(source=RowSource, taken=cython.longlong, limit=cython.longlong, receive=cython.longlong, horizon=cython.longlong, due=cython.longlong)
     cpdef long long advance(self, long long until_ns, long long most_messages) except -1
+    @cython.locals(due=cython.longlong, venue=Venue, known=cython.longlong)
+    cpdef long long run_venues(self, long long horizon_ns) except? -1
     @cython.locals(rows=Rows, first=cython.longlong, last=cython.longlong, end=cython.longlong, word=cython.longlong, view=View, desk=Desk)
     cpdef bint take_message(self, RowSource source, long long receive_ns) except -1
     @cython.locals(desk=Desk)

@@ -71,6 +71,7 @@ class Pipeline:
         self.desks = desks
         self.gate = gate
         self.venues = venues
+        self.only_venue = venues[0] if len(venues) == 1 else None
         self.recorder = recorder
         self.record = record_of(recorder)
         self.manager = OrderManager()
@@ -127,11 +128,7 @@ class Pipeline:
             else:
                 receive = source.fill(limit)
             horizon = receive if receive < limit else limit
-            due = NEVER
-            for venue in self.venues:
-                known = venue.run(due if due < horizon else horizon)
-                if known < due:
-                    due = known
+            due = self.only_venue.run(horizon) if self.only_venue is not None else self.run_venues(horizon)
             if receive <= limit and receive <= due:
                 self.take_message(source, receive)
                 taken += 1
@@ -144,6 +141,15 @@ class Pipeline:
                     self.now_ns = until_ns
                 break
         return taken
+
+    def run_venues(self, horizon_ns: int) -> int:
+        """Let several venues go on to *horizon_ns*, or to the first report of any; return when that becomes known."""
+        due = NEVER
+        for venue in self.venues:
+            known = venue.run(due if due < horizon_ns else horizon_ns)
+            if known < due:
+                due = known
+        return due
 
     def take_message(self, source: RowSource, receive_ns: int) -> bool:
         """Apply the message at the head of the source and wake whom it concerns."""
