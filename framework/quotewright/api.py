@@ -230,8 +230,10 @@ class Stepping:
     def finish(self) -> Result:
         """End the run here and return its result."""
         if self._result is None:
-            self._result = _result(self.session.finish(), self._recorder)
-            self._opened.close()
+            try:
+                self._result = _result(self.session.finish(), self._recorder)
+            finally:
+                self._opened.close()
         return self._result
 
     @property

@@ -111,6 +111,7 @@ class Session:
         self.is_interrupted = False
         self.is_stopped = False
         self.is_ending = False
+        self.not_causal: NotCausalError | None = None
         self.feeds: Callable[[], dict[str, Any]] | None = None
         """How the live feeds of the run stand, by table name; None if it has none."""
         self.started = time.monotonic()
@@ -160,14 +161,15 @@ class Session:
             yield
         except KeyboardInterrupt:
             self.interrupt()
-        except NotCausalError:  # whatever the run came to is worth nothing
-            self.abandon()
+        except NotCausalError as error:
+            self.abandon(error)
             raise
         except BaseException as error:  # a plugin may raise SystemExit, too: nothing it does loses the record
             self.recorder.on_fault(culprit(error, self.wired), error)
 
-    def abandon(self) -> None:
-        """Close what is open without a summary."""
+    def abandon(self, error: NotCausalError) -> None:
+        """Close what is open; there is no summary of a run on such a tape, now or later."""
+        self.not_causal = error
         if self.control is not None:
             self.control.close()
         self.recorder.close()
@@ -176,10 +178,16 @@ class Session:
                 close()
 
     def finish(self) -> Outcome:
-        """Cancel what is open, take the last reports, close the record, and return the summary."""
+        """Cancel what is open, take the last reports, close the record, and return the summary.
+
+        Raises:
+            NotCausalError: the tape showed a row before it happened, as far as it was read.
+        """
         from quotewright.report.strategies import write_records
         from quotewright.report.summary import summarise
 
+        if self.not_causal is not None:
+            raise self.not_causal
         if self.control is not None:
             self.control.close()
         self.wind_down()

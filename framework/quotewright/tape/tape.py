@@ -222,6 +222,7 @@ class Tape:
             self.hold(check.highest + 1)
             yield self.rows, self.event_order[first:last]
             first = last
+        self._is_causal, self._watch = True, None  # all of it has been seen
 
     def _is_within_message(self, at: int) -> bool:
         """Return whether entry *at* of the event order is a row of the same message as the entry before it."""

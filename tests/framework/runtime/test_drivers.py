@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -333,6 +334,11 @@ def test_a_tape_that_shows_the_future_late_ends_the_run_without_a_result(plugins
         assert sorted(entry.name for entry in folder.glob("*")) in (
             [], ["config.toml", "fills.csv", "orders.jsonl", "samples.npz"]
         )  # fmt: skip
+        with pytest.raises(NotCausalError, match="row 20000"), qw.step_through(CONFIG, planted, "1s") as run:  # noqa: PT012
+            with suppress(NotCausalError):
+                for _ in run:
+                    pass
+            run.finish()
         # Whoever stops before it never meets it where kernels are compiled; interpreted ones look at once.
         before_ns = int(planted.array["receive_ns"][5_000])
         if IS_COMPILED:

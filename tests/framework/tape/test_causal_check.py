@@ -81,6 +81,7 @@ def test_what_is_checked_as_it_is_read_is_refused_like_what_is_checked_before(wi
         tape = damaged(seed)
         rows, order = read_whole(tape, window)
         assert (rows, order) == (list(range(300)), list(tape.event_order))
+        assert tape._is_causal, "a second reading checks nothing again"
         # Beginning late, it is checked from its first row all the same.
         late = damaged(seed)
         late.check_as_read()
