@@ -206,7 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--install", type=Path, metavar="FOLDER", help="install the peers first, each into FOLDER/NAME")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="the Python that has a peer")
     parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--nautilus-rows", type=int, default=200_000, help="nautilus_trader takes so many of them")
+    parser.add_argument(
+        "--nautilus-rows", type=int, help="nautilus_trader takes only so many of them: it holds 500 bytes a row"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", default=[], help="programs whose name contains this; repeatable")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="keep the data there and use it again")
@@ -220,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data = make_data(folder, options.rows)
         wanted = [
             program
-            for program in programs(data, min(options.nautilus_rows, data.count))
+            for program in programs(data, min(options.nautilus_rows or data.count, data.count))
             if not options.only or any(word in program.name for word in options.only)
         ]
         rows = measure(wanted, pythons, options.rounds, lambda text: print(text, file=sys.stderr, flush=True))
