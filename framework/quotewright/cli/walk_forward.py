@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -120,20 +121,26 @@ def _exact(text: str) -> Any:
 
 def show(summary: dict[str, Any]) -> None:
     """Print what was chosen and what came of it, window by window."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from quotewright.report.table import amount
 
-    table = Table(title=f"walk-forward, chosen by {summary['select']}", title_justify="left")
-    for column in ("test from", "to", "chosen", f"{summary['select']} in training", "in the test", "pnl", "fills"):
-        table.add_column(column, justify="left" if column in ("test from", "to", "chosen") else "right")
+    by = summary["select"]
+    table = Table(title=f"walk-forward, chosen by {by}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("test from", "to", "chosen"):
+        table.add_column(column, overflow="fold", no_wrap=column != "chosen")
+    for column in (f"{by},\ntrained", f"{by},\ntest", "pnl", "fills"):
+        table.add_column(column, justify="right", overflow="fold")
     for row in summary["windows"]:
-        chosen = "\n".join(f"{key}={value}" for key, value in row["chosen"].items())
-        table.add_row(
-            row["test"], row["end"], chosen, _shown(row["train_figure"]), _shown(row["test_figure"]),
-            "" if row["pnl"] is None else amount(row["pnl"]), str(row["fills"]),
-        )  # fmt: skip
+        # Narrow enough for 80 columns: dates over times, keys by their last word where that tells them apart.
+        last = Counter(key.rpartition(".")[2] for key in row["chosen"])
+        short = {key: key.rpartition(".")[2] if last[key.rpartition(".")[2]] == 1 else key for key in row["chosen"]}
+        chosen = "\n".join(f"{short[key]}={value}" for key, value in row["chosen"].items())
+        times = (row["test"].replace("T", "\n"), row["end"].replace("T", "\n"))
+        pnl = "" if row["pnl"] is None else amount(row["pnl"])
+        table.add_row(*times, chosen, _shown(row["train_figure"]), _shown(row["test_figure"]), pnl, str(row["fills"]))
     console = Console(highlight=False)
     console.print(table)
     pnl = "of several currencies" if summary["pnl"] is None else amount(summary["pnl"])

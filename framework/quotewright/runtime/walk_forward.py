@@ -268,8 +268,8 @@ def walk(
         tests.append(test)
         if watcher is not None:
             watcher(
-                f"{iso(window.test_ns)}: {_text(candidates[best])}, {plan.select} {figures[best]} in training, "
-                f"{figure_of(test, plan.select)} in the test"
+                f"{iso(window.test_ns)}: {_text(candidates[best])}, {plan.select} {_shown(figures[best])} in training, "
+                f"{_shown(figure_of(test, plan.select))} in the test"
             )
     return WalkForward(plan, windows, trained, chosen, tests)
 
@@ -326,6 +326,10 @@ def best_of(figures: Sequence[Any], select: str) -> int:
 
 def _number(figure: Any) -> float:
     return float("nan") if figure is None else float(figure)
+
+
+def _shown(figure: Any) -> str:
+    return "none" if figure is None else f"{float(figure):,.4f}"
 
 
 def _text(candidate: Mapping[str, Any]) -> str:
