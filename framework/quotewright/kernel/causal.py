@@ -28,10 +28,6 @@ class CausalCheck:
         self.lowest = 0
         self.highest = 0
 
-    def holds(self, first: int, last: int) -> bool:
-        """Return whether rows ``[first, last)`` and as many entries of the order may follow those before them."""
-        return self.rows_hold(first, last) and self.order_holds(first, last)
-
     def rows_hold(self, first: int, last: int) -> bool:
         """Return whether each row happened before its receipt, was received in order, and names an instrument."""
         words = self.rows.words

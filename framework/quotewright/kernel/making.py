@@ -126,11 +126,9 @@ class LevelQuotes:
         self, view: View, quotes: Quotes, first: float, step: float, money: int | None, room: int, is_coarse: bool
     ) -> bool:
         """State the bids, the first one at or below *first*."""
-        place = 0
         price = -(-view.book.best_offer // view.tick_steps)
-        for level in self.levels:
+        for place, level in enumerate(self.levels):
             wanted = first - step * place
-            place += 1
             if not wanted < price:
                 _require_finite(wanted)
                 price -= 1
@@ -143,13 +141,9 @@ class LevelQuotes:
                 price -= price % self.grid(view, price)
             if price <= 0:
                 break
-            lots = level.lots
-            if money or room >= 0:
-                lots = self.lots_at(view, price, money, level, room)
-                if room >= 0:
-                    room -= lots
-            elif level.worth and level.worth * price < self.least_money:
-                continue
+            lots = self.lots_at(view, price, money, level, room)
+            if room >= 0:
+                room -= lots
             if lots:
                 quotes.bid(price, lots)
         return True
@@ -158,11 +152,9 @@ class LevelQuotes:
         self, view: View, quotes: Quotes, first: float, step: float, money: int | None, room: int, is_coarse: bool
     ) -> bool:
         """State the offers, the first one at or above *first*."""
-        place = 0
         price = view.book.best_bid // view.tick_steps
-        for level in self.levels:
+        for place, level in enumerate(self.levels):
             wanted = first + step * place
-            place += 1
             if not wanted > price:
                 _require_finite(wanted)
                 price += 1
@@ -175,13 +167,9 @@ class LevelQuotes:
                     price += 1
             if is_coarse:
                 price += -price % self.grid(view, price)
-            lots = level.lots
-            if money or room >= 0:
-                lots = self.lots_at(view, price, money, level, room)
-                if room >= 0:
-                    room -= lots
-            elif level.worth and level.worth * price < self.least_money:
-                continue
+            lots = self.lots_at(view, price, money, level, room)
+            if room >= 0:
+                room -= lots
             if lots:
                 quotes.offer(price, lots)
         return True
@@ -210,6 +198,8 @@ class LevelQuotes:
         *room* is what may be added, below 0 for no bound.
         """
         lots = level.lots
+        if not money and room < 0:  # mostly: what the lots are worth at a tick of price is known
+            return 0 if level.worth and level.worth * price_ticks < self.least_money else lots
         if money:
             one = view.notional(price_ticks, 1)
             if money < one or one <= 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import sys
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
 WINDOW_ENTRIES = 32_768
 """About how many rows are checked at a time before somebody reads them in order of event time."""
 PAGE = mmap.ALLOCATIONGRANULARITY
-POPULATE_READ = 22
-"""MADV_POPULATE_READ of Linux 5.14, which Python has no name for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -232,9 +229,6 @@ class Tape:
     def expect(self, first: int, last: int) -> None:
         """Have rows ``[first, last)`` read ahead from the disk; nothing but waiting depends on it."""
 
-    def touch(self, first: int, last: int) -> None:
-        """Have the pages of rows ``[first, last)`` resident at once instead of one by one as they are read."""
-
     def release(self, first: int, last: int) -> None:
         """Give resident pages of rows ``[first, last)`` back; they can still be read."""
 
@@ -250,12 +244,11 @@ class Tape:
 
     def require_causal(self) -> None:
         """Raise NotCausalError if a row was received before it happened, or rows or their orders are not in order."""
-        if self._is_causal:
-            return
-        if not self._is_in_order():
-            self._check_rows()
-            self._check_event_order()
-        self._is_causal = True
+        self.check_as_read()
+        begin = 0
+        for _ in self.event_windows() if self._watch is not None else ():
+            self.release(max(0, begin - 2 * WINDOW_ENTRIES), self._held)
+            begin = self._held
 
     def check_as_read(self) -> None:
         """Have :meth:`source` and :meth:`event_windows` check what they hand out, instead of reading everything twice.
@@ -265,10 +258,13 @@ class Tape:
         """
         if self._is_causal or self._watch is not None:
             return
-        if not causal.IS_COMPILED or len(self.event_order) != len(self.array) or not self._ends_whole():
-            self.require_causal()
-        else:
+        ends_whole = not len(self.array) or int(self.array["flags"][-1]) & LAST
+        if causal.IS_COMPILED and ends_whole and len(self.event_order) == len(self.array):
             self._watch = self._causal_check()
+        else:
+            self._check_rows()
+            self._check_event_order()
+            self._is_causal = True
 
     def hold(self, last: int) -> None:
         """Check the rows before *last* that are not yet, after :meth:`check_as_read`; else do nothing."""
@@ -283,28 +279,11 @@ class Tape:
     def _causal_check(self) -> causal.CausalCheck:
         return causal.CausalCheck(self.rows, self.event_order, len(self.instruments))
 
-    def _ends_whole(self) -> bool:
-        return not len(self.array) or bool(int(self.array["flags"][-1]) & LAST)
-
     def _refuse(self) -> NoReturn:
         """Raise what is wrong with the rows or their order."""
         self._check_rows()
         self._check_event_order()
         raise NotCausalError(f"{self.name} changed while it was read; import the recording again")
-
-    def _is_in_order(self) -> bool:
-        """Return whether a quick pass finds nothing wrong; what it finds is said by the checks after it."""
-        count = len(self.array)
-        if not causal.IS_COMPILED or len(self.event_order) != count:
-            return False
-        check = self._causal_check()
-        for first in range(0, count, BLOCK_ROWS):
-            last = min(first + BLOCK_ROWS, count)
-            self.touch(first, last)
-            if not check.holds(first, last):
-                return False
-            self.release(min(first, check.lowest), max(last, check.highest + 1))
-        return self._ends_whole()
 
     def _check_rows(self) -> None:
         before = -(2**63)
@@ -398,7 +377,6 @@ class TapeFile(Tape):
         self.instruments = info.instruments
         self._rows_map = self._map(ROWS_FILE, ROW_BYTES)
         self._order_map = self._map(ORDER_FILE, ORDER_BYTES)
-        self._can_touch = sys.platform == "linux"
         rows: Any = self._rows_map if self._rows_map is not None else array("q")
         order: Any = self._order_map if self._order_map is not None else array("q")
         words = memoryview(rows).cast("B").cast("q")
@@ -431,18 +409,6 @@ class TapeFile(Tape):
         end = min(last * ROW_BYTES, len(self._rows_map))
         if end > begin:
             self._rows_map.madvise(mmap.MADV_WILLNEED, begin, end - begin)
-
-    def touch(self, first: int, last: int) -> None:
-        for mapped, width in ((self._rows_map, ROW_BYTES), (self._order_map, ORDER_BYTES)):
-            if mapped is None or not self._can_touch:
-                continue
-            begin = first * width // PAGE * PAGE
-            end = min(last * width, len(mapped))
-            try:
-                if end > begin:
-                    mapped.madvise(POPULATE_READ, begin, end - begin)
-            except OSError:  # an older kernel; whatever else it is, reading the page will say
-                self._can_touch = False
 
     def release(self, first: int, last: int) -> None:
         for mapped, width in ((self._rows_map, ROW_BYTES), (self._order_map, ORDER_BYTES)):

@@ -1,11 +1,12 @@
 """The quick pass over a tape against the checks that say what is wrong: they agree on every tape."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from quotewright.errors import InputError, NotCausalError
 from quotewright.kernel import causal
-from quotewright.kernel.causal import CausalCheck
 from quotewright.kernel.codes import LAST, NEVER
 from quotewright.tape.tape import MemoryTape
 from tests.framework.tape.generated import INSTRUMENTS, filled_buffer, random_rows
@@ -43,15 +44,17 @@ def is_refused(tape: MemoryTape) -> bool:
     return False
 
 
-@pytest.mark.parametrize("block", [1, 7, 300])
-def test_the_quick_pass_and_the_checks_agree(block, monkeypatch):
+@pytest.mark.parametrize("window", [1, 7, 300])
+def test_the_compiled_pass_and_the_checks_agree(window, monkeypatch):
     monkeypatch.setattr(causal, "IS_COMPILED", True)
-    monkeypatch.setattr("quotewright.tape.tape.BLOCK_ROWS", block)
+    monkeypatch.setattr("quotewright.tape.tape.WINDOW_ENTRIES", window)
     outcomes = set()
     for seed in range(180):
         tape = damaged(seed)
         refused = is_refused(tape)
-        assert tape._is_in_order() != refused, seed
+        with pytest.raises(NotCausalError) if refused else nullcontext():
+            tape.require_causal()
+        assert tape._is_causal != refused, seed
         outcomes.add((FIELDS[seed % len(FIELDS)], refused))
     assert {field for field, refused in outcomes if refused} == set(FIELDS) - {"none"}
     assert ("none", False) in outcomes
@@ -106,5 +109,5 @@ def test_a_message_is_never_cut_between_windows_of_event_time(monkeypatch):
 def test_a_tape_without_rows_is_in_order(monkeypatch):
     monkeypatch.setattr(causal, "IS_COMPILED", True)
     tape = MemoryTape(INSTRUMENTS, filled_buffer(random_rows(0)))
-    assert tape._is_in_order()
-    assert CausalCheck(tape.rows, tape.event_order, 2).holds(0, 0)
+    tape.require_causal()
+    assert tape._is_causal
